@@ -1,0 +1,99 @@
+//! A derivative that has been worked out, ready to be printed.
+
+use crate::differentiate::Derivative;
+use crate::graph::{Graph, NodeId};
+use crate::lower::Named;
+use crate::print::{Document, document, dot, latex, text, unicode};
+use crate::simplify::Simplified;
+use std::fmt;
+
+/// The derivative of a loss with respect to one or two of its inputs.
+///
+/// Its `Display` is stable text in the language, so that a snapshot test of a derivation is one line:
+/// `insta::assert_snapshot!(loss.gradient("p")?)`.
+#[derive(Clone)]
+pub struct Derivation {
+    graph: Graph,
+    derivatives: Vec<Derivative>,
+    node: NodeId,
+    document: Document,
+    assumptions: Vec<String>,
+}
+
+impl Derivation {
+    pub(crate) fn new(
+        mut graph: Graph,
+        derivatives: Vec<Derivative>,
+        result: Simplified,
+        named: &[Named],
+    ) -> Self {
+        let document = document(&mut graph, result.node, named);
+        Derivation { graph, derivatives, node: result.node, document, assumptions: result.assumptions }
+    }
+
+    /// What the derivative is with respect to: one name, or two for a second derivative.
+    pub fn with_respect_to(&self) -> Vec<&str> {
+        self.derivatives.iter().map(|d| self.graph.variable(d.variable).name.as_str()).collect()
+    }
+
+    /// The names of the indices of the element that the derivative is with respect to; of both, for a second one.
+    pub fn indices(&self) -> Vec<&str> {
+        self.derivatives.iter().flat_map(|d| &d.indices).map(|i| self.graph.index(*i).name.as_str()).collect()
+    }
+
+    /// The graph that it is in.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The node of the derivative.
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// The free indices, as [`Derivation::indices`] names them.
+    pub fn index_ids(&self) -> Vec<crate::graph::IndexId> {
+        self.derivatives.iter().flat_map(|d| d.indices.iter().copied()).collect()
+    }
+
+    /// How it is printed.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// The operations that a reader counts; see [`Document::operations`].
+    pub fn operations(&self) -> usize {
+        self.document.operations()
+    }
+
+    /// The declared facts that the printed form relies on, in the language: `sum[c](y) = 1`.
+    pub fn assumptions(&self) -> &[String] {
+        &self.assumptions
+    }
+
+    /// In the language, with a `where` line for each name.
+    pub fn text(&self) -> String {
+        text(&self.document)
+    }
+
+    /// With Greek letters, superscripts and subscripts.
+    pub fn unicode(&self) -> String {
+        unicode(&self.document)
+    }
+
+    /// In LaTeX, for math mode.
+    pub fn latex(&self) -> String {
+        latex(&self.document)
+    }
+
+    /// For Graphviz.
+    pub fn dot(&self) -> String {
+        dot(&self.graph, self.node)
+    }
+}
+
+impl fmt::Display for Derivation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
+    }
+}

@@ -1,0 +1,55 @@
+//! From the adjoints of accesses to the gradient of the tensor: scatter-add.
+
+use crate::comparison::Comparison;
+use crate::graph::{Graph, IndexId, NodeId, Reduction, VariableId};
+
+/// New free indices, one an axis of `variable`, named like its axes unless such a name is taken.
+pub(super) fn output_indices(graph: &mut Graph, variable: VariableId, taken: &[IndexId]) -> Vec<IndexId> {
+    let mut names: Vec<String> = taken.iter().map(|i| graph.index(*i).name.clone()).collect();
+    let mut indices = Vec::new();
+    for axis in graph.variable(variable).axes.clone() {
+        let name = unused_name(&graph.axis(axis).name, &names);
+        let range = graph.axis_range(axis);
+        indices.push(graph.fresh_index(&name, Some(range)));
+        names.push(name);
+    }
+    indices
+}
+
+/// `name`, or the next letters of the alphabet, or with a number.
+fn unused_name(name: &str, taken: &[String]) -> String {
+    let is_free = |candidate: &String| !taken.contains(candidate);
+    let following = name.bytes().next().filter(|_| name.len() == 1).into_iter().flat_map(|first| {
+        (first + 1..=b'z').filter(u8::is_ascii_lowercase).map(|letter| char::from(letter).to_string())
+    });
+    [name.to_owned()]
+        .into_iter()
+        .chain(following)
+        .chain((2..).map(|n| format!("{name}{n}")))
+        .find(is_free)
+        .unwrap_or_else(|| name.to_owned())
+}
+
+/// The gradient's element at `indices` that comes from the access `node`: the sum of `adjoint` over those values
+/// of `summed` at which the access reads that element.
+///
+/// Sums over Kronecker deltas are worked out as they are built, so `x[i+1]` with adjoint `a[i]` gives
+/// `if j >= 1 then a[j-1] else 0`.
+pub(super) fn scatter(
+    graph: &mut Graph,
+    node: NodeId,
+    indices: &[IndexId],
+    summed: &[IndexId],
+    adjoint: NodeId,
+) -> NodeId {
+    let positions = graph.operands(node).to_vec();
+    let mut hits = Vec::with_capacity(positions.len());
+    for (position, index) in positions.into_iter().zip(indices) {
+        let target = graph.index_value(*index);
+        hits.push(graph.compare(Comparison::Equal, position, target));
+    }
+    let hit = graph.and(&hits);
+    let zero = graph.integer(0);
+    let body = graph.select(hit, adjoint, zero);
+    if summed.is_empty() { body } else { graph.reduce(Reduction::Sum, summed, body, None) }
+}

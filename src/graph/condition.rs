@@ -1,0 +1,240 @@
+//! Conditions and choices.
+
+use super::{Graph, NodeId, Op};
+use crate::comparison::Comparison;
+use crate::number::Number;
+
+impl Graph {
+    /// A truth value.
+    pub fn truth(&mut self, value: bool) -> NodeId {
+        self.intern(Op::Truth(value), &[])
+    }
+
+    /// `a comparison b`; decided at once where it holds, or fails, whatever the indices are.
+    pub fn compare(&mut self, comparison: Comparison, a: NodeId, b: NodeId) -> NodeId {
+        let (comparison, a, b) = match comparison {
+            Comparison::NotEqual => {
+                let equal = self.compare(Comparison::Equal, a, b);
+                return self.not(equal);
+            }
+            Comparison::Greater | Comparison::GreaterEqual => (comparison.swapped(), b, a),
+            Comparison::Equal => (comparison, a.min(b), a.max(b)),
+            Comparison::Less | Comparison::LessEqual => (comparison, a, b),
+        };
+        if a == b {
+            return self.truth(comparison != Comparison::Less);
+        }
+        if let Some(value) = self.decide(comparison, a, b) {
+            return self.truth(value);
+        }
+        let (a, b) = self.balance(a, b);
+        let (a, b) = if comparison == Comparison::Equal { (a.min(b), a.max(b)) } else { (a, b) };
+        self.intern(Op::Compare(comparison), &[a, b])
+    }
+
+    /// The sides of a comparison with every term on the side where it is positive: `0 < m - x` is `x < m`.
+    ///
+    /// A number goes where it stands alone, if it can: `x < -1`, and not `x + 1 < 0`.
+    fn balance(&mut self, a: NodeId, b: NodeId) -> (NodeId, NodeId) {
+        if self.op(a) != Op::Linear && self.op(b) != Op::Linear {
+            return (a, b);
+        }
+        let difference = self.sub(b, a);
+        let (content, difference) = self.split_content(difference);
+        let difference = if content.is_negative() { self.neg(difference) } else { difference };
+        let (constant, terms) = self.terms(difference);
+        let (positive, negative): (Vec<_>, Vec<_>) = terms.into_iter().partition(|(c, _)| c.is_positive());
+        let negative: Vec<_> = negative.into_iter().map(|(c, t)| (-&c, t)).collect();
+        let on_left = match (negative.is_empty(), positive.is_empty()) {
+            (true, _) => true,
+            (_, true) => false,
+            _ => constant.is_negative(),
+        };
+        let (left, right) =
+            if on_left { (-&constant, Number::ZERO) } else { (Number::ZERO, constant) };
+        (self.linear(left, &negative), self.linear(right, &positive))
+    }
+
+    fn decide(&mut self, comparison: Comparison, a: NodeId, b: NodeId) -> Option<bool> {
+        if let (Some(x), Some(y)) = (self.as_constant(a), self.as_constant(b)) {
+            return Some(comparison.holds(x.cmp(y)));
+        }
+        if !self.is_position(a) || !self.is_position(b) {
+            return None;
+        }
+        let difference = self.sub(b, a);
+        let (least, greatest) = (self.least(difference), self.greatest(difference));
+        match comparison {
+            Comparison::Less if least.is_some_and(|d| d > 0.0) => Some(true),
+            Comparison::Less if greatest.is_some_and(|d| d <= 0.0) => Some(false),
+            Comparison::LessEqual if least.is_some_and(|d| d >= 0.0) => Some(true),
+            Comparison::LessEqual if greatest.is_some_and(|d| d < 0.0) => Some(false),
+            Comparison::Equal if least.is_some_and(|d| d > 0.0) || greatest.is_some_and(|d| d < 0.0) => {
+                Some(false)
+            }
+            _ => None,
+        }
+    }
+
+    /// `not a`
+    pub fn not(&mut self, a: NodeId) -> NodeId {
+        match (self.op(a), self.operands(a)) {
+            (Op::Truth(value), _) => self.truth(!value),
+            (Op::Not, [inner]) => *inner,
+            (Op::Compare(Comparison::Less), &[x, y]) => self.compare(Comparison::LessEqual, y, x),
+            (Op::Compare(Comparison::LessEqual), &[x, y]) => self.compare(Comparison::Less, y, x),
+            _ => self.intern(Op::Not, &[a]),
+        }
+    }
+
+    /// Whether all of `conditions` hold.
+    pub fn and(&mut self, conditions: &[NodeId]) -> NodeId {
+        self.connect(Op::And, conditions)
+    }
+
+    /// Whether any of `conditions` holds.
+    pub fn or(&mut self, conditions: &[NodeId]) -> NodeId {
+        self.connect(Op::Or, conditions)
+    }
+
+    fn connect(&mut self, op: Op, conditions: &[NodeId]) -> NodeId {
+        // `and` is settled by one that is false, `or` by one that is true.
+        let settles = op == Op::Or;
+        let mut flat = Vec::with_capacity(conditions.len());
+        for condition in conditions {
+            if self.op(*condition) == op {
+                flat.extend_from_slice(self.operands(*condition));
+            } else {
+                flat.push(*condition);
+            }
+        }
+        flat.sort_unstable();
+        flat.dedup();
+        for at in 0..flat.len() {
+            let opposite = self.not(flat[at]);
+            if self.op(flat[at]) == Op::Truth(settles) || flat.binary_search(&opposite).is_ok() {
+                return self.truth(settles);
+            }
+        }
+        flat.retain(|c| self.op(*c) != Op::Truth(!settles));
+        match flat.as_slice() {
+            [] => self.truth(!settles),
+            [one] => *one,
+            _ => self.intern(op, &flat),
+        }
+    }
+
+    /// `if condition then a else b`
+    pub fn select(&mut self, condition: NodeId, a: NodeId, b: NodeId) -> NodeId {
+        if let Op::Truth(value) = self.op(condition) {
+            return if value { a } else { b };
+        }
+        if a == b {
+            return a;
+        }
+        if self.is_zero(a) {
+            let opposite = self.not(condition);
+            return self.select(opposite, b, a);
+        }
+        if let (Op::Not, [inner]) = (self.op(condition), self.operands(condition))
+            && !self.is_zero(b)
+        {
+            let inner = *inner;
+            return self.select(inner, b, a);
+        }
+        // Within a branch the condition is known.
+        if let (Op::If, [inner, then, _]) = (self.op(a), self.operands(a))
+            && *inner == condition
+        {
+            let then = *then;
+            return self.select(condition, then, b);
+        }
+        if let (Op::If, [inner, _, otherwise]) = (self.op(b), self.operands(b))
+            && *inner == condition
+        {
+            let otherwise = *otherwise;
+            return self.select(condition, a, otherwise);
+        }
+        if self.is_zero(b) {
+            if let (Op::If, &[inner, then, otherwise]) = (self.op(a), self.operands(a))
+                && self.is_zero(otherwise)
+            {
+                let both = self.and(&[condition, inner]);
+                return self.select(both, then, b);
+            }
+            // Numbers stand outside, so that `2*[c]` and `[c]` are like terms.
+            if let Some(value) = self.as_constant(a).cloned() {
+                let one = self.integer(1);
+                let bracket = self.intern(Op::If, &[condition, one, b]);
+                return self.scale(&value, bracket);
+            }
+            let (coefficient, rest) = self.split_coefficient(a);
+            if !coefficient.is_one() {
+                let choice = self.select(condition, rest, b);
+                return self.scale(&coefficient, choice);
+            }
+        }
+        self.intern(Op::If, &[condition, a, b])
+    }
+
+    /// `[condition]`: 1 where it holds, else 0.
+    pub fn iverson(&mut self, condition: NodeId) -> NodeId {
+        let (one, zero) = (self.integer(1), self.integer(0));
+        self.select(condition, one, zero)
+    }
+
+    /// Whether `node` is made of indices, lengths, positions given as data, and numbers by addition only.
+    pub(super) fn is_position(&self, node: NodeId) -> bool {
+        let atom = |node: NodeId| match self.op(node) {
+            Op::Index(_) | Op::Size(_) => true,
+            Op::Access(variable) => matches!(self.variable(variable).domain, super::Domain::Index(_)),
+            _ => false,
+        };
+        match self.op(node) {
+            Op::Constant(_) => true,
+            Op::Linear => self.operands(node)[2..].iter().step_by(2).all(|t| atom(*t)),
+            _ => atom(node),
+        }
+    }
+
+    /// A lower bound of a position over all values of its indices, given that each is in its range.
+    fn least(&mut self, node: NodeId) -> Option<f64> {
+        self.extreme(node, false)
+    }
+
+    /// An upper bound, likewise.
+    fn greatest(&mut self, node: NodeId) -> Option<f64> {
+        self.extreme(node, true)
+    }
+
+    fn extreme(&mut self, node: NodeId, upper: bool) -> Option<f64> {
+        let mut node = node;
+        // Each round replaces the indices by an end of their range, which has no indices.
+        for _ in 0..2 {
+            let (constant, terms) = self.terms(node);
+            let mut bounds = Vec::with_capacity(terms.len());
+            for (coefficient, term) in terms {
+                let at_high = coefficient.is_positive() == upper;
+                let bound = match self.op(term) {
+                    Op::Index(index) => {
+                        let range = self.index(index).range?;
+                        if at_high { self.linear(Number::MINUS_ONE, &[(Number::ONE, range.high)]) } else { range.low }
+                    }
+                    Op::Access(variable) => match self.variable(variable).domain {
+                        super::Domain::Index(axis) if at_high => {
+                            let size = self.size(axis);
+                            self.linear(Number::MINUS_ONE, &[(Number::ONE, size)])
+                        }
+                        super::Domain::Index(_) => self.integer(0),
+                        _ => term,
+                    },
+                    _ => term,
+                };
+                bounds.push((coefficient, bound));
+            }
+            node = self.linear(constant, &bounds);
+        }
+        let interval = self.interval(node);
+        Some(if upper { interval.high } else { interval.low })
+    }
+}

@@ -1,0 +1,121 @@
+//! Expressions as they are printed: with the familiar operators, and names for shared parts.
+
+use crate::comparison::Comparison;
+use crate::function::Function;
+use crate::number::Number;
+
+/// A printed expression. Its depth is bounded, so that it can be walked recursively.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Form {
+    /// Not negative.
+    Number(Number),
+    /// An input, hyperparameter, index, `pi`, or a name that a definition gives.
+    Name(String),
+    /// `x[i+1,j]`, `size[c]`
+    Access(String, Vec<Form>),
+    /// Terms with whether each is subtracted; at least two.
+    Sum(Vec<(bool, Form)>),
+    /// At least two factors.
+    Product(Vec<Form>),
+    /// `a/b`
+    Quotient(Box<Form>, Box<Form>),
+    /// `a^b`
+    Power(Box<Form>, Box<Form>),
+    /// `-a`
+    Negate(Box<Form>),
+    /// A function of the table.
+    Function(Function, Vec<Form>),
+    /// `sqrt`, `clamp`, `log_sigmoid`, `detach`
+    Call(&'static str, Vec<Form>),
+    /// `sum[i,j : filter](body)`, `softmax[c](z)`
+    Reduction {
+        /// Its name in the language.
+        name: &'static str,
+        /// The indices.
+        binders: Vec<Binder>,
+        /// The condition after the colon.
+        filter: Option<Box<Form>>,
+        /// What it is taken of.
+        body: Box<Form>,
+    },
+    /// `[condition]`
+    Iverson(Box<Form>),
+    /// `if a then b else c`
+    If(Box<[Form; 3]>),
+    /// `a < b`
+    Compare(Comparison, Box<[Form; 2]>),
+    /// `not a`
+    Not(Box<Form>),
+    /// At least two.
+    And(Vec<Form>),
+    /// At least two.
+    Or(Vec<Form>),
+}
+
+/// An index in the brackets of a reduction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Binder {
+    /// Its name.
+    pub name: String,
+    /// The range, where the accesses in the body do not tell it.
+    pub range: Option<(Form, Form)>,
+}
+
+/// How tightly a form holds together; one that is looser than its place allows stands in parentheses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Tightness {
+    Choice,
+    Or,
+    And,
+    Not,
+    Comparison,
+    Sum,
+    Product,
+    Sign,
+    Power,
+    Atom,
+}
+
+impl Form {
+    /// How many operations a reader counts: every `+ - * / ^`, unary minus, comparison, function call, reduction
+    /// and `if` is one; names, numbers and index brackets are none.
+    pub fn operations(&self) -> usize {
+        let inner = |forms: &[Form]| forms.iter().map(Form::operations).sum::<usize>();
+        match self {
+            // A fraction is read as a number.
+            Form::Number(_) | Form::Name(_) | Form::Access(..) => 0,
+            Form::Sum(terms) => {
+                terms.len() - 1
+                    + usize::from(terms[0].0)
+                    + terms.iter().map(|(_, t)| t.operations()).sum::<usize>()
+            }
+            Form::Product(factors) => factors.len() - 1 + inner(factors),
+            Form::Quotient(a, b) | Form::Power(a, b) => 1 + a.operations() + b.operations(),
+            Form::Negate(a) => 1 + a.operations(),
+            Form::Function(_, arguments) | Form::Call(_, arguments) => 1 + inner(arguments),
+            Form::Reduction { filter, body, .. } => {
+                1 + body.operations() + filter.as_ref().map_or(0, |f| f.operations())
+            }
+            Form::Iverson(a) | Form::Not(a) => a.operations(),
+            Form::If(parts) => 1 + inner(&parts[..]),
+            Form::Compare(_, sides) => 1 + inner(&sides[..]),
+            Form::And(all) | Form::Or(all) => inner(all),
+        }
+    }
+
+    pub(super) fn tightness(&self) -> Tightness {
+        match self {
+            Form::If(_) => Tightness::Choice,
+            Form::Or(_) => Tightness::Or,
+            Form::And(_) => Tightness::And,
+            Form::Not(_) => Tightness::Not,
+            Form::Compare(..) => Tightness::Comparison,
+            Form::Sum(_) => Tightness::Sum,
+            Form::Product(_) | Form::Quotient(..) => Tightness::Product,
+            Form::Negate(_) => Tightness::Sign,
+            Form::Power(..) => Tightness::Power,
+            Form::Number(value) if !value.is_integer() && !super::text::is_decimal(value) => Tightness::Product,
+            _ => Tightness::Atom,
+        }
+    }
+}
