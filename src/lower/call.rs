@@ -209,11 +209,13 @@ impl<'d> Lowering<'d> {
         let depth = self.frame().indices.len();
         let mut indices = Vec::with_capacity(binders.len());
         for binder in binders {
-            let index = match self.find_index(&binder.name.text) {
-                Some(index) => index,
-                None => self.graph.fresh_index(&binder.name.text, None),
-            };
-            self.frame().indices.push((binder.name.text.clone(), index));
+            let name = &binder.name.text;
+            let frame = self.frame();
+            let open = frame.implicit.iter().flatten();
+            let known = frame.indices.iter().rev().chain(open).find(|(known, _)| known == name).map(|i| i.1);
+            // One that nothing binds is for the helper to bind; if it does not, that shows below.
+            let index = known.unwrap_or_else(|| self.graph.fresh_index(name, None));
+            self.frame().indices.push((name.clone(), index));
             indices.push(index);
         }
         let nodes: Vec<NodeId> = arguments.iter().map(|a| self.expression(a)).collect();
@@ -243,7 +245,10 @@ impl<'d> Lowering<'d> {
                 || self.frame().implicit.as_ref().is_some_and(|open| open.iter().any(|(_, known)| known == index));
             if !in_scope && self.graph.depends_on_index(node, *index) {
                 let name = self.graph.index(*index).name.clone();
-                return self.need_index(&name, &format!("{}[{name}](…)", function.text), span);
+                match &mut self.frame().implicit {
+                    Some(implicit) => implicit.push((name, *index)),
+                    None => return self.need_index(&name, &format!("{}[{name}](…)", function.text), span),
+                }
             }
         }
         self.helper_results.insert(key, node);

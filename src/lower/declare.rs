@@ -148,13 +148,18 @@ impl<'d> Lowering<'d> {
 
     /// In a bare formula every name that nothing defines is an input: with the axes that its accesses show, or
     /// those of the reductions around it that nothing else tells the range of, or none.
-    pub(super) fn declare_used_names(&mut self, loss: &'d tree::Loss, frame: &mut Frame<'d>) {
+    pub(super) fn declare_used_names(
+        &mut self,
+        bodies: &[&Expression],
+        bindings: &[tree::Binding],
+        frame: &mut Frame<'d>,
+    ) {
         let mut uses = Uses::default();
-        for binding in &loss.bindings {
+        for binding in bindings {
             uses.defined.insert(binding.name.text.clone());
         }
-        uses.visit(&loss.body);
-        for binding in &loss.bindings {
+        bodies.iter().for_each(|body| uses.visit(body));
+        for binding in bindings {
             let depth = uses.bound.len();
             uses.bound.extend(binding.indices.iter().map(|i| i.text.clone()));
             uses.visit(&binding.value);
@@ -262,7 +267,7 @@ impl Uses {
                     self.visit_position(index, Some(axis));
                 }
             }
-            ExpressionKind::Call { function, indices, filter, arguments, hyperparameters } => {
+            ExpressionKind::Call { indices, filter, arguments, hyperparameters, .. } => {
                 let depth = self.bound.len();
                 for binder in indices {
                     match &binder.range {
@@ -286,7 +291,6 @@ impl Uses {
                 for (_, value) in hyperparameters {
                     self.visit(value);
                 }
-                let _ = function;
             }
             ExpressionKind::Sum(terms) => terms.iter().for_each(|t| self.visit(&t.operand)),
             ExpressionKind::Product(factors) => factors.iter().for_each(|f| self.visit(&f.operand)),

@@ -11,9 +11,11 @@ mod definitions;
 mod expression;
 mod range;
 mod reduction;
+mod rule;
 mod scope;
 
 pub use definitions::Definitions;
+pub use rule::{LoweredRule, lower_rule};
 
 use crate::diagnostic::Diagnostic;
 use crate::graph::{Graph, IndexId, Map, NodeId};
@@ -62,16 +64,7 @@ pub fn lower(
     loss: &tree::Loss,
     assumptions: &[tree::Parameter],
 ) -> Result<Lowered, Vec<Diagnostic>> {
-    let mut lowering = Lowering {
-        definitions,
-        graph: Graph::new(),
-        errors: Vec::new(),
-        frames: Vec::new(),
-        calls: Vec::new(),
-        helper_results: Map::default(),
-        nonempty: Vec::new(),
-        bare: loss.signature.is_none(),
-    };
+    let mut lowering = Lowering::new(definitions, loss.signature.is_none());
     let result = lowering.loss(loss, assumptions);
     match result {
         Some((root, named)) if lowering.errors.is_empty() => {
@@ -80,6 +73,26 @@ pub fn lower(
         }
         _ => Err(lowering.errors),
     }
+}
+
+/// Lowers several bare expressions into one graph, with the names of all as their common inputs.
+fn lower_expressions(
+    definitions: &Definitions,
+    expressions: &[&tree::Expression],
+) -> Result<(Graph, Vec<NodeId>), Vec<Diagnostic>> {
+    let mut lowering = Lowering::new(definitions, true);
+    let mut frame = Frame::default();
+    lowering.declare_used_names(expressions, &[], &mut frame);
+    lowering.frames.push(frame);
+    let mut nodes = Vec::with_capacity(expressions.len());
+    for expression in expressions {
+        let node = lowering.expression(expression);
+        match lowering.close(node) {
+            Some(node) => nodes.push(node),
+            None => return Err(lowering.errors),
+        }
+    }
+    if lowering.errors.is_empty() { Ok((lowering.graph, nodes)) } else { Err(lowering.errors) }
 }
 
 /// The state of lowering one loss.
@@ -99,6 +112,19 @@ struct Lowering<'d> {
 }
 
 impl<'d> Lowering<'d> {
+    fn new(definitions: &'d Definitions, bare: bool) -> Self {
+        Lowering {
+            definitions,
+            graph: Graph::new(),
+            errors: Vec::new(),
+            frames: Vec::new(),
+            calls: Vec::new(),
+            helper_results: Map::default(),
+            nonempty: Vec::new(),
+            bare,
+        }
+    }
+
     fn loss(
         &mut self,
         loss: &'d tree::Loss,
@@ -110,7 +136,7 @@ impl<'d> Lowering<'d> {
         }
         match &loss.signature {
             Some(signature) => self.declare_signature(signature, &mut frame),
-            None => self.declare_used_names(loss, &mut frame),
+            None => self.declare_used_names(&[&loss.body], &loss.bindings, &mut frame),
         }
         self.apply_assumptions(assumptions);
         self.declare_bindings(&loss.bindings, &mut frame);

@@ -1,0 +1,276 @@
+//! Sums and products: multiplying out, common factors, common denominators.
+//!
+//! Each function proposes another form of the same expression, or none. Which one is kept is decided by length.
+
+use crate::graph::{Graph, Map, NodeId, Op};
+use crate::number::Number;
+
+/// The most terms that multiplying out may give.
+const TERM_LIMIT: usize = 24;
+
+/// Exponents up to here are multiplied out.
+const POWER_LIMIT: i64 = 2;
+
+/// The product or sum of products with every sum in it multiplied out.
+pub(super) fn expanded(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
+    let (constant, terms) = graph.terms(node);
+    let mut all: Vec<(Number, NodeId)> = Vec::new();
+    let mut total = constant;
+    let mut changed = false;
+    for (coefficient, term) in terms {
+        match expanded_product(graph, term) {
+            Some((inner_constant, inner)) => {
+                changed = true;
+                total = total.checked_add(&inner_constant.checked_mul(&coefficient)?)?;
+                for (c, t) in inner {
+                    all.push((c.checked_mul(&coefficient)?, t));
+                }
+            }
+            None => all.push((coefficient, term)),
+        }
+        if all.len() > TERM_LIMIT {
+            return None;
+        }
+    }
+    changed.then(|| graph.linear(total, &all))
+}
+
+/// A product over its sums; `None` where there is no sum to multiply out.
+fn expanded_product(graph: &mut Graph, node: NodeId) -> Option<(Number, Vec<(Number, NodeId)>)> {
+    let factors = match graph.op(node) {
+        Op::Product => graph.operands(node).to_vec(),
+        Op::Power => vec![node],
+        _ => return None,
+    };
+    let mut sums: Vec<NodeId> = Vec::new();
+    let mut others: Vec<NodeId> = Vec::new();
+    for factor in factors {
+        match (graph.op(factor), graph.operands(factor)) {
+            (Op::Linear, _) => sums.push(factor),
+            (Op::Power, &[base, exponent]) if graph.op(base) == Op::Linear => {
+                match graph.as_constant(exponent).and_then(Number::to_i64) {
+                    Some(n) if (2..=POWER_LIMIT).contains(&n) => sums.extend((0..n).map(|_| base)),
+                    _ => others.push(factor),
+                }
+            }
+            _ => others.push(factor),
+        }
+    }
+    if sums.is_empty() {
+        return None;
+    }
+    let rest = graph.mul(&others);
+    let mut result: Vec<(Number, NodeId)> = vec![(Number::ONE, rest)];
+    for sum in sums {
+        let (constant, terms) = graph.terms(sum);
+        let mut next = Vec::with_capacity(result.len() * (terms.len() + 1));
+        for (c, t) in &result {
+            if !constant.is_zero() {
+                next.push((c.checked_mul(&constant)?, *t));
+            }
+            for (own, term) in &terms {
+                next.push((c.checked_mul(own)?, graph.mul(&[*t, *term])));
+            }
+        }
+        if next.len() > TERM_LIMIT {
+            return None;
+        }
+        result = next;
+    }
+    let node = graph.linear(Number::ZERO, &result);
+    Some(graph.terms(node))
+}
+
+/// The factors of a term: base, exponent. A choice `if c then a else 0` has the factors of `a` and `[c]`.
+fn factors(graph: &mut Graph, term: NodeId) -> Vec<(NodeId, NodeId)> {
+    let mut list = match graph.op(term) {
+        Op::Product => graph.operands(term).to_vec(),
+        _ => vec![term],
+    };
+    if let (Op::If, &[condition, then, otherwise]) = (graph.op(term), graph.operands(term))
+        && graph.is_zero(otherwise)
+        && !graph.is_one(then)
+    {
+        let bracket = graph.iverson(condition);
+        list = match graph.op(then) {
+            Op::Product => graph.operands(then).to_vec(),
+            _ => vec![then],
+        };
+        list.push(bracket);
+    }
+    let one = graph.integer(1);
+    list.into_iter()
+        .map(|factor| match (graph.op(factor), graph.operands(factor)) {
+            (Op::Power, &[base, exponent]) => (base, exponent),
+            _ => (factor, one),
+        })
+        .collect()
+}
+
+/// Sums with a factor that several terms share taken out of them: one proposal for each way to do so.
+pub(super) fn factored(graph: &mut Graph, node: NodeId) -> Vec<NodeId> {
+    if graph.op(node) != Op::Linear {
+        return Vec::new();
+    }
+    let (constant, terms) = graph.terms(node);
+    if terms.len() < 2 && constant.is_zero() || terms.len() > TERM_LIMIT {
+        return Vec::new();
+    }
+    let parts: Vec<Vec<(NodeId, NodeId)>> = terms.iter().map(|(_, t)| factors(graph, *t)).collect();
+    let mut order: Vec<NodeId> = Vec::new();
+    let mut users: Map<NodeId, Vec<usize>> = Map::default();
+    for (at, part) in parts.iter().enumerate() {
+        for (base, _) in part {
+            let entry = users.entry(*base).or_default();
+            if entry.is_empty() {
+                order.push(*base);
+            }
+            entry.push(at);
+        }
+    }
+    let mut proposals = Vec::new();
+    // All that is common to all terms, at once.
+    if constant.is_zero() {
+        for highest in [false, true] {
+            if let Some(common) = common_factor(graph, &parts, &order, &users, terms.len(), highest) {
+                proposals.extend(divided(graph, &constant, &terms, &common, &(0..terms.len()).collect::<Vec<_>>()));
+            }
+        }
+    }
+    // One factor that some terms share.
+    for base in order {
+        let group = users[&base].clone();
+        if group.len() < 2 || group.len() == terms.len() && constant.is_zero() && terms.len() > 4 {
+            continue;
+        }
+        let exponents: Vec<NodeId> = group
+            .iter()
+            .filter_map(|at| parts[*at].iter().find(|(b, _)| *b == base).map(|(_, e)| *e))
+            .collect();
+        let Some(exponent) = extreme_exponent(graph, &exponents, false) else { continue };
+        // What several terms share beside it goes out with it.
+        let mut common = vec![graph.power(base, exponent)];
+        let shared: Vec<(NodeId, NodeId)> = parts[group[0]]
+            .iter()
+            .copied()
+            .filter(|(b, e)| *b != base && group.iter().all(|at| parts[*at].contains(&(*b, *e))))
+            .collect();
+        for (b, e) in shared {
+            common.push(graph.power(b, e));
+        }
+        let common = graph.mul(&common);
+        proposals.extend(divided(graph, &constant, &terms, &common, &group));
+    }
+    proposals
+}
+
+/// The product of what all terms have, each with its lowest (or highest) exponent.
+fn common_factor(
+    graph: &mut Graph,
+    parts: &[Vec<(NodeId, NodeId)>],
+    order: &[NodeId],
+    users: &Map<NodeId, Vec<usize>>,
+    count: usize,
+    highest: bool,
+) -> Option<NodeId> {
+    let mut common = Vec::new();
+    for base in order.iter().filter(|b| users[b].len() == count) {
+        let exponents: Vec<NodeId> = parts
+            .iter()
+            .filter_map(|part| part.iter().find(|(b, _)| b == base).map(|(_, e)| *e))
+            .collect();
+        // Above the lowest exponent, some quotient has the base below: it must not be 0.
+        let highest = highest && graph.interval(*base).is_positive();
+        if let Some(exponent) = extreme_exponent(graph, &exponents, highest) {
+            common.push(graph.power(*base, exponent));
+        }
+    }
+    (!common.is_empty()).then(|| graph.mul(&common))
+}
+
+/// The lowest or highest of exponents that differ by numbers.
+fn extreme_exponent(graph: &mut Graph, exponents: &[NodeId], highest: bool) -> Option<NodeId> {
+    let mut best = *exponents.first()?;
+    for exponent in &exponents[1..] {
+        let difference = graph.sub(*exponent, best);
+        let difference = graph.as_constant(difference)?;
+        if difference.is_zero() {
+            continue;
+        }
+        if !difference.is_integer() {
+            return None;
+        }
+        if difference.is_positive() == highest {
+            best = *exponent;
+        }
+    }
+    // A reciprocal in front of a sum is a matter of common denominators.
+    Some(best)
+}
+
+/// `common*(the terms in group divided by it) + the others`.
+fn divided(
+    graph: &mut Graph,
+    constant: &Number,
+    terms: &[(Number, NodeId)],
+    common: &NodeId,
+    group: &[usize],
+) -> Option<NodeId> {
+    let inverse = graph.powi(*common, -1);
+    let mut inside: Vec<(Number, NodeId)> = Vec::new();
+    let mut outside: Vec<(Number, NodeId)> = Vec::new();
+    for (at, (coefficient, term)) in terms.iter().enumerate() {
+        if group.contains(&at) {
+            inside.push((coefficient.clone(), graph.mul(&[*term, inverse])));
+        } else {
+            outside.push((coefficient.clone(), *term));
+        }
+    }
+    let sum = graph.linear(Number::ZERO, &inside);
+    let product = graph.mul(&[*common, sum]);
+    outside.push((Number::ONE, product));
+    Some(graph.linear(constant.clone(), &outside))
+}
+
+/// The sum over its common denominator, with the numerator multiplied out.
+///
+/// Where the original is defined no denominator is 0, so nothing is lost by multiplying with them.
+pub(super) fn over_common_denominator(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
+    if graph.op(node) != Op::Linear {
+        return None;
+    }
+    let (constant, terms) = graph.terms(node);
+    if terms.len() > TERM_LIMIT {
+        return None;
+    }
+    let mut denominators: Vec<(NodeId, i64)> = Vec::new();
+    for (_, term) in &terms {
+        for (base, exponent) in factors(graph, *term) {
+            let Some(n) = graph.as_constant(exponent).and_then(Number::to_i64).filter(|n| *n < 0) else { continue };
+            match denominators.iter_mut().find(|(known, _)| *known == base) {
+                Some((_, power)) => *power = (*power).min(n),
+                None => denominators.push((base, n)),
+            }
+        }
+    }
+    if denominators.is_empty() || denominators.len() > 6 {
+        return None;
+    }
+    let (mut below, mut multiplier) = (Vec::new(), Vec::new());
+    for (base, n) in denominators {
+        below.push(graph.powi(base, n));
+        multiplier.push(graph.powi(base, -n));
+    }
+    let multiplier = graph.mul(&multiplier);
+    let mut numerator: Vec<(Number, NodeId)> = Vec::new();
+    for (coefficient, term) in terms {
+        numerator.push((coefficient, graph.mul(&[term, multiplier])));
+    }
+    if !constant.is_zero() {
+        numerator.push((constant, multiplier));
+    }
+    let numerator = graph.linear(Number::ZERO, &numerator);
+    let numerator = expanded(graph, numerator).unwrap_or(numerator);
+    below.push(numerator);
+    Some(graph.mul(&below))
+}

@@ -1,0 +1,71 @@
+//! How long an expression is.
+
+use crate::graph::{Graph, Map, NodeId, Op};
+use crate::number::Number;
+
+/// The operations that a reader counts, what is shared counted once.
+pub(super) fn cost(graph: &Graph, node: NodeId) -> usize {
+    graph.reachable(&[node]).into_iter().map(|n| own_cost(graph, n)).sum()
+}
+
+/// The same for several expressions together.
+pub(super) fn own_cost(graph: &Graph, node: NodeId) -> usize {
+    let operands = graph.operands(node);
+    match graph.op(node) {
+        Op::Linear => {
+            let terms = (operands.len() - 1) / 2;
+            let constant = usize::from(!graph.is_zero(operands[0]));
+            let coefficients: Vec<&Number> =
+                operands[1..].iter().step_by(2).filter_map(|c| graph.as_constant(*c)).collect();
+            // A common coefficient is written once.
+            let first = coefficients[0].abs();
+            let common = terms > 1
+                && constant == 0
+                && !first.is_one()
+                && coefficients.iter().all(|c| c.abs() == first);
+            let scalings = if common {
+                factors_of(&first)
+            } else {
+                coefficients.iter().map(|c| factors_of(c)).sum()
+            };
+            let all_negative = coefficients.iter().all(|c| c.is_negative())
+                && !graph.as_constant(operands[0]).is_some_and(Number::is_positive);
+            terms - 1 + constant + scalings + usize::from(all_negative)
+        }
+        Op::Product => {
+            let all_below = operands.iter().all(|o| is_reciprocal(graph, *o));
+            operands.len() - 1 + usize::from(all_below)
+        }
+        // A reciprocal in a product is its quotient sign; alone it is `1/x`, counted below.
+        Op::Power => match graph.as_constant(operands[1]) {
+            Some(n) if n.to_i64() == Some(-1) => 0,
+            _ => 1,
+        },
+        Op::Function(_) | Op::Reduce(..) | Op::Compare(_) => 1,
+        Op::If => usize::from(!(graph.is_one(operands[1]) && graph.is_zero(operands[2]))),
+        _ => 0,
+    }
+}
+
+fn factors_of(coefficient: &Number) -> usize {
+    let (numerator, denominator) = coefficient.abs().parts();
+    usize::from(!numerator.is_one()) + usize::from(!denominator.is_one())
+}
+
+fn is_reciprocal(graph: &Graph, node: NodeId) -> bool {
+    graph.op(node) == Op::Power
+        && graph.as_constant(graph.operands(node)[1]).is_some_and(Number::is_negative)
+}
+
+/// Costs that were worked out before.
+#[derive(Default)]
+pub(super) struct Costs(Map<NodeId, usize>);
+
+impl Costs {
+    pub fn of(&mut self, graph: &Graph, node: NodeId) -> usize {
+        *self.0.entry(node).or_insert_with(|| {
+            // Alone, a reciprocal is a quotient as well.
+            cost(graph, node) + usize::from(is_reciprocal(graph, node))
+        })
+    }
+}

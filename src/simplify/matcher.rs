@@ -1,0 +1,258 @@
+//! Finding a rule's pattern in the graph.
+//!
+//! Sums and products are matched in any order, and a pattern that is a sum or product may be a part of a longer
+//! one. A sum may also be a multiple of the pattern.
+
+use super::rule::Rule;
+use crate::graph::{Graph, IndexId, Map, NodeId, Op, VariableId};
+use crate::number::Number;
+
+/// What the variables and bound indices of a pattern stand for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Match {
+    variables: Map<VariableId, NodeId>,
+    /// The indices that a bound index of the pattern stands for, by its name: several where the reduction binds
+    /// several.
+    indices: Vec<(String, Vec<IndexId>)>,
+}
+
+/// The node with the first match of `rule` replaced at its root.
+pub(super) fn apply(graph: &mut Graph, rule: &Rule, node: NodeId) -> Option<NodeId> {
+    let (before, pattern) = (rule.before, &rule.graph);
+    match (pattern.op(before), graph.op(node)) {
+        (Op::Linear, Op::Linear) => apply_to_sum(graph, rule, node),
+        (Op::Product, Op::Product) => apply_to_product(graph, rule, node),
+        (a, b) if std::mem::discriminant(&a) == std::mem::discriminant(&b) => {
+            let found = find(graph, pattern, before, node, Match::default())?;
+            finish(graph, rule, &found)
+        }
+        _ => None,
+    }
+}
+
+fn apply_to_sum(graph: &mut Graph, rule: &Rule, node: NodeId) -> Option<NodeId> {
+    let (constant, wanted) = rule.graph.terms(rule.before);
+    let (own_constant, terms) = graph.terms(node);
+    if terms.len() < wanted.len() || terms.len() > 12 {
+        return None;
+    }
+    for (coefficient, _) in &terms {
+        let ratio = coefficient.checked_div(&wanted[0].0)?;
+        let scaled: Option<Vec<(Number, NodeId)>> =
+            wanted.iter().map(|(c, t)| Some((c.checked_mul(&ratio)?, *t))).collect();
+        let Some((found, rest)) = match_terms(graph, &rule.graph, &scaled?, &terms, Match::default()) else {
+            continue;
+        };
+        let left = own_constant.checked_sub(&constant.checked_mul(&ratio)?)?;
+        // A constant of the pattern must be there, or the rewriting would only move it.
+        if !constant.is_zero() && !left.is_zero() {
+            continue;
+        }
+        let Some(after) = finish(graph, rule, &found) else { continue };
+        let mut result = rest;
+        result.push((ratio, after));
+        return Some(graph.linear(left, &result));
+    }
+    None
+}
+
+fn apply_to_product(graph: &mut Graph, rule: &Rule, node: NodeId) -> Option<NodeId> {
+    let wanted = rule.graph.operands(rule.before).to_vec();
+    let factors = graph.operands(node).to_vec();
+    if factors.len() < wanted.len() || factors.len() > 12 {
+        return None;
+    }
+    let (found, rest) = match_factors(graph, &rule.graph, &wanted, &factors, Match::default())?;
+    let mut result = rest;
+    result.push(finish(graph, rule, &found)?);
+    Some(graph.mul(&result))
+}
+
+/// Checks the guard and builds the right side.
+fn finish(graph: &mut Graph, rule: &Rule, found: &Match) -> Option<NodeId> {
+    if let Some(guard) = rule.guard {
+        let condition = instantiate(graph, rule, guard, found)?;
+        if !super::prove::holds(graph, condition) {
+            return None;
+        }
+    }
+    instantiate(graph, rule, rule.after, found)
+}
+
+fn match_terms(
+    graph: &mut Graph,
+    pattern: &Graph,
+    wanted: &[(Number, NodeId)],
+    terms: &[(Number, NodeId)],
+    found: Match,
+) -> Option<(Match, Vec<(Number, NodeId)>)> {
+    let Some(((coefficient, term), others)) = wanted.split_first() else {
+        return Some((found, terms.to_vec()));
+    };
+    for (at, (own, candidate)) in terms.iter().enumerate() {
+        if own != coefficient {
+            continue;
+        }
+        let Some(next) = find(graph, pattern, *term, *candidate, found.clone()) else { continue };
+        let mut left = terms.to_vec();
+        left.remove(at);
+        if let Some(result) = match_terms(graph, pattern, others, &left, next) {
+            return Some(result);
+        }
+    }
+    None
+}
+
+fn match_factors(
+    graph: &mut Graph,
+    pattern: &Graph,
+    wanted: &[NodeId],
+    factors: &[NodeId],
+    found: Match,
+) -> Option<(Match, Vec<NodeId>)> {
+    let Some((factor, others)) = wanted.split_first() else { return Some((found, factors.to_vec())) };
+    for (at, candidate) in factors.iter().enumerate() {
+        // One power of several: `x^2*sign(x)` holds an `x`.
+        let (base, rest) = match (graph.op(*candidate), graph.operands(*candidate)) {
+            (Op::Power, &[base, exponent]) if pattern.op(*factor) != Op::Power => {
+                match graph.as_constant(exponent).and_then(Number::to_i64) {
+                    Some(n) if n > 1 => (base, Some(graph.powi(base, n - 1))),
+                    _ => (*candidate, None),
+                }
+            }
+            _ => (*candidate, None),
+        };
+        let Some(next) = find(graph, pattern, *factor, base, found.clone()) else { continue };
+        let mut left = factors.to_vec();
+        left.remove(at);
+        left.extend(rest);
+        if let Some(result) = match_factors(graph, pattern, others, &left, next) {
+            return Some(result);
+        }
+    }
+    None
+}
+
+/// Extends `found` so that `wanted` stands for `node`. Patterns are small, so recursion is shallow.
+fn find(graph: &mut Graph, pattern: &Graph, wanted: NodeId, node: NodeId, mut found: Match) -> Option<Match> {
+    match pattern.op(wanted) {
+        Op::Access(variable) => {
+            // Without index it must not depend on what is bound around it; with one it may.
+            if pattern.operands(wanted).is_empty() {
+                let bound = found.indices.iter().flat_map(|(_, all)| all);
+                if bound.clone().any(|index| graph.depends_on_index(node, *index)) {
+                    return None;
+                }
+            }
+            match found.variables.get(&variable) {
+                Some(known) if *known == node => Some(found),
+                Some(_) => None,
+                None => {
+                    found.variables.insert(variable, node);
+                    Some(found)
+                }
+            }
+        }
+        Op::Constant(id) => (graph.as_constant(node) == Some(pattern.number(id))).then_some(found),
+        Op::Linear => {
+            let (constant, terms) = pattern.terms(wanted);
+            // `-z` and `2*x`: any multiple of a variable.
+            if let ([(coefficient, term)], true) = (terms.as_slice(), constant.is_zero())
+                && let Op::Access(variable) = pattern.op(*term)
+            {
+                let inverse = coefficient.recip()?;
+                let value = graph.scale(&inverse, node);
+                return match found.variables.get(&variable) {
+                    Some(known) if *known == value => Some(found),
+                    Some(_) => None,
+                    None => {
+                        let is_negative = {
+                            let (c, rest) = graph.split_coefficient(node);
+                            let (content, _) = if c.is_one() { graph.split_content(rest) } else { (c, rest) };
+                            content.is_negative()
+                        };
+                        // A sign in the pattern asks for one in the node, or it could be put in anywhere.
+                        if coefficient.is_negative() != is_negative {
+                            return None;
+                        }
+                        found.variables.insert(variable, value);
+                        Some(found)
+                    }
+                };
+            }
+            if graph.op(node) != Op::Linear {
+                return None;
+            }
+            let (own_constant, own_terms) = graph.terms(node);
+            if own_constant != constant || own_terms.len() != terms.len() {
+                return None;
+            }
+            match_terms(graph, pattern, &terms, &own_terms, found).map(|(found, _)| found)
+        }
+        Op::Product => {
+            if graph.op(node) != Op::Product {
+                return None;
+            }
+            let (wanted, factors) = (pattern.operands(wanted).to_vec(), graph.operands(node).to_vec());
+            if wanted.len() != factors.len() {
+                return None;
+            }
+            match_factors(graph, pattern, &wanted, &factors, found).filter(|(_, rest)| rest.is_empty()).map(|m| m.0)
+        }
+        Op::Reduce(reduction, list) => {
+            let Op::Reduce(own, _) = graph.op(node) else { return None };
+            if own != reduction || graph.operands(node).len() != pattern.operands(wanted).len() {
+                return None;
+            }
+            let name = pattern.index(*pattern.bound_indices(list).first()?).name.clone();
+            let (indices, body, _) = graph.open(node);
+            found.indices.push((name, indices));
+            find(graph, pattern, pattern.operands(wanted)[0], body, found)
+        }
+        op => {
+            let wanted_operands = pattern.operands(wanted).to_vec();
+            let mut operands = graph.operands(node).to_vec();
+            // `a < b` is `0 < b - a` to a pattern with 0.
+            if let (Op::Compare(_), [zero, _], &[a, b]) = (op, wanted_operands.as_slice(), operands.as_slice())
+                && pattern.is_zero(*zero)
+                && !graph.is_zero(a)
+            {
+                operands = vec![graph.integer(0), graph.sub(b, a)];
+            }
+            if graph.op(node) != op || operands.len() != wanted_operands.len() {
+                return None;
+            }
+            for (wanted, operand) in wanted_operands.into_iter().zip(operands) {
+                found = find(graph, pattern, wanted, operand, found)?;
+            }
+            Some(found)
+        }
+    }
+}
+
+/// A node of the rule with the matched parts in the place of its variables.
+fn instantiate(graph: &mut Graph, rule: &Rule, root: NodeId, found: &Match) -> Option<NodeId> {
+    let mut built: Map<NodeId, NodeId> = Map::default();
+    for node in rule.graph.reachable(&[root]) {
+        let operands = rule.graph.operands(node);
+        let new = match rule.graph.op(node) {
+            Op::Constant(id) => graph.constant(rule.graph.number(id).clone()),
+            Op::Access(variable) => *found.variables.get(&variable)?,
+            // Positions within accesses are part of what the variable stands for.
+            Op::Index(_) | Op::Size(_) => graph.integer(0),
+            Op::Pi => graph.pi(),
+            Op::Reduce(reduction, list) => {
+                let name = &rule.graph.index(*rule.graph.bound_indices(list).first()?).name;
+                let (_, indices) = found.indices.iter().find(|(known, _)| known == name)?;
+                let body = built[&operands[0]];
+                graph.reduce(reduction, &indices.clone(), body, None)
+            }
+            op => {
+                let operands: Vec<NodeId> = operands.iter().map(|o| built[o]).collect();
+                graph.construct(op, &operands)
+            }
+        };
+        built.insert(node, new);
+    }
+    built.get(&root).copied()
+}
