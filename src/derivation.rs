@@ -61,6 +61,10 @@ impl Derivation {
         &self.document
     }
 
+    pub(crate) fn document_mut(&mut self) -> &mut Document {
+        &mut self.document
+    }
+
     /// The operations that a reader counts; see [`Document::operations`].
     pub fn operations(&self) -> usize {
         self.document.operations()

@@ -1,9 +1,12 @@
 //! lossform
+pub mod cli;
 pub mod comparison;
 mod derivation;
+mod difference;
 pub mod diagnostic;
 pub mod differentiate;
 pub mod evaluate;
+mod evaluation;
 pub mod function;
 pub mod graph;
 pub mod interval;
@@ -20,5 +23,6 @@ pub mod syntax;
 
 pub use derivation::Derivation;
 pub use diagnostic::Error;
+pub use evaluation::{Evaluation, Evaluator, Reduction, Request};
 pub use library::{FAMILIES, Library};
 pub use loss::Loss;

@@ -185,6 +185,31 @@ impl Loss {
         self.derivation(graph, vec![diagonal], true)
     }
 
+    /// First derivatives, or the diagonals of the second, in a graph that holds the loss.
+    pub(crate) fn derivatives(
+        &self,
+        graph: &mut Graph,
+        names: &[&str],
+        second: bool,
+        simplified: bool,
+    ) -> Result<Vec<Derivative>, Error> {
+        let variables = self.variables(names)?;
+        let mut all = differentiate(graph, self.lowered.root, &variables);
+        for derivative in &mut all {
+            if simplified {
+                derivative.node = simplify(graph, derivative.node).node;
+            }
+            if second {
+                *derivative = diagonal(graph, derivative);
+                if simplified {
+                    derivative.node = simplify(graph, derivative.node).node;
+                }
+            }
+        }
+        self.check_limits(graph)?;
+        Ok(all)
+    }
+
     /// The last of `derivatives` with the variables of all of them.
     fn derivation(&self, mut graph: Graph, derivatives: Vec<Derivative>, simplified: bool) -> Result<Derivation, Error> {
         let Some(last) = derivatives.last() else { return Err(self.internal()) };
@@ -250,6 +275,13 @@ impl Loss {
             loss.lowered.named[at].node = loss.lowered.graph.replace(node, &replacements);
         }
         Ok(loss)
+    }
+
+    /// The loss with another formula in the same graph.
+    pub(crate) fn rewritten(&self, rewrite: impl FnOnce(&mut Graph, NodeId) -> NodeId) -> Loss {
+        let mut loss = self.clone();
+        loss.lowered.root = rewrite(&mut loss.lowered.graph, self.lowered.root);
+        loss
     }
 
     /// The variable of that name.

@@ -14,11 +14,6 @@ pub(super) struct Array<T> {
 }
 
 impl<T: Copy> Array<T> {
-    /// The number of positions of its indices.
-    pub fn volume(&self) -> usize {
-        self.dimensions.iter().map(|d| d.1).product()
-    }
-
     /// How far apart elements are along each of `dimensions` and along the lane; 0 where it does not vary.
     pub fn strides(&self, dimensions: &[(IndexId, usize)]) -> Vec<usize> {
         let mut strides = vec![0; dimensions.len()];
@@ -78,11 +73,6 @@ impl<'a> Walk<'a> {
             }
             self.position[at] = 0;
         }
-    }
-
-    /// The current position along each dimension.
-    pub fn position(&self) -> &[usize] {
-        &self.position
     }
 }
 

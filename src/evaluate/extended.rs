@@ -105,7 +105,13 @@ macro_rules! forwarded {
 }
 
 impl Float for Extended {
-    forwarded! { floor, ceil, round, trunc, fract, abs, sqrt, cbrt, exp, exp2, ln, log2, log10, ln_1p, exp_m1, sin, cos, tan, asin, acos, atan, }
+    forwarded! { floor, ceil, round, trunc, fract, abs, sqrt, cbrt, exp, exp2, ln, log2, log10, exp_m1, sin, cos, tan, asin, acos, atan, }
+
+    fn ln_1p(self) -> Self {
+        // What rounding 1 + x loses is made up for by the quotient (Kahan; Goldberg 1991, theorem 4).
+        let sum = Self::one() + self;
+        if sum == Self::one() { self } else { sum.ln() * self / (sum - Self::one()) }
+    }
 
     fn nan() -> Self {
         Extended(f256::NAN)

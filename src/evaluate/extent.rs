@@ -20,6 +20,14 @@ pub(super) struct Extent {
 }
 
 impl Extents {
+    /// How many values an index of that range takes.
+    ///
+    /// # Errors
+    /// An axis that nothing tells the length of, or one that is too short for the range.
+    pub fn length(&self, graph: &Graph, range: Range) -> Result<usize, Diagnostic> {
+        Ok(self.of_range(graph, range)?.length)
+    }
+
     /// What `range` covers.
     pub(super) fn of_range(&self, graph: &Graph, range: Range) -> Result<Extent, Diagnostic> {
         let (low, high) = (self.whole(graph, range.low)?, self.whole(graph, range.high)?);

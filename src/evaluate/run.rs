@@ -38,12 +38,14 @@ pub enum Batch {
 pub struct Limits {
     /// Bytes of intermediate results.
     pub memory: usize,
+    /// Threads.
+    pub threads: usize,
 }
 
 impl Default for Limits {
-    /// 4 GiB.
+    /// 4 GiB, one thread.
     fn default() -> Self {
-        Limits { memory: 4 << 30 }
+        Limits { memory: 4 << 30, threads: 1 }
     }
 }
 
@@ -53,9 +55,13 @@ const BLOCK_ELEMENTS: usize = 1 << 15;
 /// The most batch elements of a block.
 const BLOCK_LENGTH: usize = 1024;
 
+/// Batch elements that one thread works on at a time. Partial sums are taken over these and added in order, so
+/// that results do not depend on the number of threads.
+const CHUNK_LENGTH: usize = 1 << 13;
+
 /// Evaluates `outputs` on `data`.
 ///
-/// `progress` is told after each block how many batch elements are done.
+/// `progress` is told how many batch elements have just been done.
 ///
 /// # Errors
 /// An axis without a length, an index out of range or an empty `max`, `min` or `mean` where its value is needed,
@@ -65,40 +71,82 @@ pub fn evaluate<T: Real>(
     outputs: &[Output],
     data: &Data<T>,
     limits: &Limits,
-    progress: &dyn Fn(usize),
+    progress: &(dyn Fn(usize) + Sync),
 ) -> Result<Vec<ArrayD<T>>, Diagnostic> {
     let plan = Plan::new(graph, outputs, data)?;
     let batch = data.batch_length();
-    let block = plan.block_length(batch, limits, std::mem::size_of::<T>())?;
+    let threads = limits.threads.max(1).min(batch.div_ceil(CHUNK_LENGTH).max(1));
+    let block = plan.block_length(batch, limits.memory / threads, std::mem::size_of::<T>())?;
     let mut results: Vec<Collector<T>> = Vec::with_capacity(outputs.len());
     for output in outputs {
         results.push(Collector::new(output, &plan, data)?);
     }
-    let mut run = Run { graph, data, plan: &plan, values: Map::default(), pool: Vec::new(), trouble: None };
-    let mut start = 0;
-    loop {
-        let lane = block.min(batch - start);
-        if lane == 0 && batch > 0 || (batch == 0 && start == 0 && data.batch.contains(&0)) {
-            break;
+    let chunk = |at: usize| -> Chunk<T> {
+        let start = at * CHUNK_LENGTH;
+        let end = batch.min(start + CHUNK_LENGTH);
+        let mut run = Run { graph, data, plan: &plan, values: Map::default(), pool: Vec::new(), trouble: None };
+        let mut parts: Vec<Collector<T>> = results.iter().map(Collector::empty).collect();
+        let mut from = start;
+        while from < end {
+            let lane = block.min(end - from);
+            run.block(from, lane);
+            for (part, output) in parts.iter_mut().zip(outputs) {
+                part.take(&run.values[&output.node], lane);
+            }
+            run.recycle();
+            from += lane;
         }
-        run.block(start, lane);
-        for (collector, output) in results.iter_mut().zip(outputs) {
-            collector.take(&run.values[&output.node], lane);
-        }
-        run.recycle();
-        start += lane;
-        progress(start);
-        if start >= batch {
-            break;
+        progress(end - start);
+        Chunk { parts, trouble: run.trouble }
+    };
+    let count = batch.div_ceil(CHUNK_LENGTH);
+    let chunks: Vec<Chunk<T>> = if threads == 1 {
+        (0..count).map(chunk).collect()
+    } else {
+        in_parallel(count, threads, &chunk)
+    };
+    let mut trouble = None;
+    for part in chunks {
+        trouble = trouble.or(part.trouble);
+        for (result, more) in results.iter_mut().zip(part.parts) {
+            result.append(more);
         }
     }
     let results: Vec<ArrayD<T>> = results.into_iter().map(|c| c.finish(batch)).collect();
-    if let Some(trouble) = run.trouble
-        && results.iter().any(|r| r.iter().any(|v| v.is_nan()))
-    {
-        return Err(trouble);
+    match trouble {
+        Some(trouble) if results.iter().any(|r| r.iter().any(|v| v.is_nan())) => Err(trouble),
+        _ => Ok(results),
     }
-    Ok(results)
+}
+
+/// What one chunk of the batch gives.
+struct Chunk<T> {
+    parts: Vec<Collector<T>>,
+    trouble: Option<Diagnostic>,
+}
+
+/// The results of `work` for 0 to `count`, in order.
+fn in_parallel<R: Send>(count: usize, threads: usize, work: &(dyn Fn(usize) -> R + Sync)) -> Vec<R> {
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let mut done: Vec<(usize, R)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut own = Vec::new();
+                    loop {
+                        let at = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                        if at >= count {
+                            return own;
+                        }
+                        own.push((at, work(at)));
+                    }
+                })
+            })
+            .collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
+    });
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// The order of evaluation, and what is known before it.
@@ -159,16 +207,16 @@ impl Plan {
         Ok(Plan { nodes, last_uses, extents, volume })
     }
 
-    fn block_length(&self, batch: usize, limits: &Limits, bytes: usize) -> Result<usize, Diagnostic> {
+    fn block_length(&self, batch: usize, memory: usize, bytes: usize) -> Result<usize, Diagnostic> {
         let needed = self.volume.saturating_mul(bytes);
-        if needed > limits.memory {
+        if needed > memory {
             let gibibytes = |bytes: usize| bytes as f64 / (1u64 << 30) as f64;
             return Err(Diagnostic::new(
                 "too-much-memory",
                 format!(
                     "the intermediate results of one batch element need {:.1} GiB, more than the {:.1} GiB allowed",
                     gibibytes(needed),
-                    gibibytes(limits.memory)
+                    gibibytes(memory)
                 ),
             )
             .fault(Fault::Limit)
@@ -503,6 +551,40 @@ impl<T: Real> Collector<T> {
         Ok(Collector { batch: output.batch, dimensions, shape, elements, lost })
     }
 
+    /// One of the same shape that holds nothing yet.
+    fn empty(&self) -> Self {
+        let zeros = vec![T::zero(); self.lost.len()];
+        Collector {
+            batch: self.batch,
+            dimensions: self.dimensions.clone(),
+            shape: Vec::new(),
+            elements: zeros.clone(),
+            lost: zeros,
+        }
+    }
+
+    /// Adds what a later chunk collected.
+    fn append(&mut self, part: Self) {
+        if self.batch == Batch::Each {
+            self.elements.extend(part.elements);
+            return;
+        }
+        for (at, (value, lost)) in part.elements.into_iter().zip(part.lost).enumerate() {
+            self.add(at, value);
+            self.lost[at] = self.lost[at] + lost;
+        }
+    }
+
+    /// Adds to a sum, keeping what rounding loses (Neumaier 1974).
+    fn add(&mut self, at: usize, x: T) {
+        let (total, sum) = (self.elements[at], self.elements[at] + x);
+        if sum.is_finite() {
+            let lost = if total.abs() >= x.abs() { (total - sum) + x } else { (x - sum) + total };
+            self.lost[at] = self.lost[at] + lost;
+        }
+        self.elements[at] = sum;
+    }
+
     fn take(&mut self, value: &Array<T>, lane: usize) {
         let strides = value.strides(&self.dimensions);
         if self.batch == Batch::Each && self.dimensions.is_empty() && value.lane == lane {
@@ -519,17 +601,12 @@ impl<T: Real> Collector<T> {
             }
             return;
         }
-        let mut walk = Walk::new(&self.dimensions, vec![strides]);
+        let dimensions = self.dimensions.clone();
+        let mut walk = Walk::new(&dimensions, vec![strides]);
         let mut at = 0;
         while let Some(offset) = walk.next().map(|o| o[0]) {
             for j in 0..lane {
-                let x = value.elements[offset + j * value.lane_stride()];
-                let (total, sum) = (self.elements[at], self.elements[at] + x);
-                if sum.is_finite() {
-                    let lost = if total.abs() >= x.abs() { (total - sum) + x } else { (x - sum) + total };
-                    self.lost[at] = self.lost[at] + lost;
-                }
-                self.elements[at] = sum;
+                self.add(at, value.elements[offset + j * value.lane_stride()]);
             }
             at += 1;
             walk.advance();

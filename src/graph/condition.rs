@@ -184,7 +184,7 @@ impl Graph {
     }
 
     /// Whether `node` is made of indices, lengths, positions given as data, and numbers by addition only.
-    pub(super) fn is_position(&self, node: NodeId) -> bool {
+    pub(crate) fn is_position(&self, node: NodeId) -> bool {
         let atom = |node: NodeId| match self.op(node) {
             Op::Index(_) | Op::Size(_) => true,
             Op::Access(variable) => matches!(self.variable(variable).domain, super::Domain::Index(_)),

@@ -127,11 +127,6 @@ impl Graph {
         id
     }
 
-    /// Gives a range to an index that was made without.
-    pub(crate) fn set_range(&mut self, id: IndexId, range: Range) {
-        self.indices.table[id.position()].range = Some(range);
-    }
-
     /// The range of all positions on an axis.
     pub fn axis_range(&mut self, axis: super::AxisId) -> Range {
         Range { low: self.integer(0), high: self.size(axis) }

@@ -103,6 +103,62 @@ impl Form {
         }
     }
 
+    /// The negative, with the sign where it is read most easily: turning a difference round costs nothing.
+    pub(super) fn negated(self) -> Form {
+        match self.turned() {
+            Ok(form) => form,
+            Err(form) => Form::Negate(Box::new(form)),
+        }
+    }
+
+    /// The negative without a sign in front, if there is a difference or a sign to turn.
+    fn turned(self) -> Result<Form, Form> {
+        match self {
+            Form::Negate(inner) => Ok(*inner),
+            Form::Sum(terms) if terms.iter().any(|(negative, _)| *negative) => {
+                let mut turned: Vec<(bool, Form)> = terms.into_iter().map(|(n, t)| (!n, t)).collect();
+                if let Some(first) = turned.iter().position(|(negative, _)| !negative) {
+                    let term = turned.remove(first);
+                    turned.insert(0, term);
+                }
+                Ok(Form::Sum(turned))
+            }
+            Form::Product(mut factors) => {
+                // The last sum: what stands first is often a weight such as `1 - p` that reads best as it is.
+                for at in (0..factors.len()).rev() {
+                    let factor = std::mem::replace(&mut factors[at], Form::Name(String::new()));
+                    match factor.turned() {
+                        Ok(turned) => {
+                            factors[at] = turned;
+                            return Ok(Form::Product(factors));
+                        }
+                        Err(same) => factors[at] = same,
+                    }
+                }
+                Err(Form::Product(factors))
+            }
+            Form::Quotient(above, below) => match above.turned() {
+                Ok(turned) => Ok(Form::Quotient(Box::new(turned), below)),
+                Err(above) => match below.turned() {
+                    Ok(turned) => Ok(Form::Quotient(Box::new(above), Box::new(turned))),
+                    Err(below) => Err(Form::Quotient(Box::new(above), Box::new(below))),
+                },
+            },
+            Form::If(parts) => {
+                let [condition, then, otherwise] = *parts;
+                if otherwise == Form::Number(Number::ZERO) {
+                    return Ok(Form::If(Box::new([condition, then.negated(), otherwise])));
+                }
+                match (then.turned(), otherwise) {
+                    (Ok(then), Form::Negate(inner)) => Ok(Form::If(Box::new([condition, then, *inner]))),
+                    (Ok(then), otherwise) => Err(Form::If(Box::new([condition, then.negated(), otherwise]))),
+                    (Err(then), otherwise) => Err(Form::If(Box::new([condition, then, otherwise]))),
+                }
+            }
+            form => Err(form),
+        }
+    }
+
     pub(super) fn tightness(&self) -> Tightness {
         match self {
             Form::If(_) => Tightness::Choice,

@@ -19,5 +19,5 @@ pub use document::{Definition, Document, document};
 pub use dot::dot;
 pub use form::{Binder, Form};
 pub use latex::{latex, latex_name};
-pub use text::{number_text, text};
+pub use text::{expression as form_text, number_text, text};
 pub use unicode::unicode;

@@ -77,7 +77,7 @@ impl Converter<'_> {
             bottom.insert(0, Form::Number(denominator));
         }
         let form = quotient(top, bottom);
-        if flips { Form::Negate(Box::new(form)) } else { form }
+        if flips { form.negated() } else { form }
     }
 
     /// A sum divided by the lengths of all its indices is a mean.
@@ -195,7 +195,7 @@ fn with_coefficient(coefficient: &Number, form: Form) -> Form {
     let top = if numerator.is_one() { vec![form] } else { vec![Form::Number(numerator), form] };
     let bottom = if denominator.is_one() { Vec::new() } else { vec![Form::Number(denominator)] };
     let result = quotient(top, bottom);
-    if negative { Form::Negate(Box::new(result)) } else { result }
+    if negative { result.negated() } else { result }
 }
 
 /// Factors above and below a fraction bar.

@@ -89,10 +89,10 @@ impl Finder<'_> {
         match self.graph.op(node) {
             Op::Constant(_) | Op::Pi | Op::Access(_) | Op::Index(_) | Op::Size(_) | Op::Truth(_) => true,
             op if op.is_condition() => true,
-            // `2*x`, `-x` and the like are written out.
+            // `2*x`, `-x` and the like are written out, and so are positions.
             Op::Linear => {
                 let operands = self.graph.operands(node);
-                operands.len() == 3 && self.graph.is_zero(operands[0])
+                operands.len() == 3 && self.graph.is_zero(operands[0]) || self.graph.is_position(node)
             }
             Op::Power => {
                 let exponent = self.graph.operands(node)[1];
@@ -269,7 +269,11 @@ impl Finder<'_> {
                 depth = depth.max(d);
             }
             let own = match self.graph.op(*node) {
-                Op::Linear => operands.len() / 2,
+                Op::Linear => {
+                    let plain = |c: &NodeId| self.graph.as_constant(*c).is_some_and(|c| c.abs().is_one());
+                    let scaled = operands[1..].iter().step_by(2).filter(|c| !plain(c)).count();
+                    (operands.len() - 3) / 2 + usize::from(!self.graph.is_zero(operands[0])) + scaled
+                }
                 Op::Product => operands.len() - 1,
                 Op::Constant(_) | Op::Pi | Op::Access(_) | Op::Index(_) | Op::Size(_) | Op::Truth(_) => 0,
                 _ => 1,

@@ -61,7 +61,7 @@ impl Converter<'_> {
         }
         match parts.len() {
             1 => match parts.remove(0) {
-                (true, form) => Form::Negate(Box::new(form)),
+                (true, form) => form.negated(),
                 (false, form) => form,
             },
             _ => Form::Sum(parts),
@@ -103,5 +103,5 @@ fn scaled_form(factor: &Number, form: Form) -> Form {
     if !denominator.is_one() {
         result = Form::Quotient(Box::new(result), Box::new(Form::Number(denominator)));
     }
-    if factor.is_negative() { Form::Negate(Box::new(result)) } else { result }
+    if factor.is_negative() { result.negated() } else { result }
 }

@@ -14,7 +14,8 @@ pub fn text(document: &Document) -> String {
     text
 }
 
-pub(super) fn expression(form: &Form) -> String {
+/// A form in the language, on one line.
+pub fn expression(form: &Form) -> String {
     let mut out = String::new();
     write(&mut out, form, Tightness::Choice);
     out

@@ -179,8 +179,10 @@ fn common_factor(
             .iter()
             .filter_map(|part| part.iter().find(|(b, _)| b == base).map(|(_, e)| *e))
             .collect();
-        // Above the lowest exponent, some quotient has the base below: it must not be 0.
-        let highest = highest && graph.interval(*base).is_positive();
+        // Above the lowest exponent, some quotient has the base below: it must not be 0, which it is not where it
+        // stands below already.
+        let is_below = exponents.iter().any(|e| graph.as_constant(*e).is_some_and(Number::is_negative));
+        let highest = highest && (is_below || graph.interval(*base).is_positive());
         if let Some(exponent) = extreme_exponent(graph, &exponents, highest) {
             common.push(graph.power(*base, exponent));
         }

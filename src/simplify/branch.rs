@@ -91,6 +91,41 @@ pub(super) fn shared_factor(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
     Some(graph.mul(&factors))
 }
 
+/// `(if c then a else b)*(if c then d else e)` is `if c then a*d else b*e`.
+pub(super) fn merged(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
+    if graph.op(node) != Op::Product {
+        return None;
+    }
+    let factors = graph.operands(node).to_vec();
+    let choices: Vec<usize> = (0..factors.len()).filter(|at| graph.op(factors[*at]) == Op::If).collect();
+    for (n, first) in choices.iter().enumerate() {
+        for second in &choices[n + 1..] {
+            let [c, a, b] = [0, 1, 2].map(|at| graph.operands(factors[*first])[at]);
+            let [other, d, e] = [0, 1, 2].map(|at| graph.operands(factors[*second])[at]);
+            if c != other {
+                continue;
+            }
+            let (then, otherwise) = (graph.mul(&[a, d]), graph.mul(&[b, e]));
+            let choice = graph.select(c, then, otherwise);
+            let mut rest: Vec<NodeId> =
+                factors.iter().enumerate().filter(|(at, _)| at != first && at != second).map(|(_, f)| *f).collect();
+            rest.push(choice);
+            return Some(graph.mul(&rest));
+        }
+    }
+    None
+}
+
+/// A choice between multiples of one expression, as that expression times a choice between numbers.
+pub(super) fn multiples(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
+    let (Op::If, &[_, then, otherwise]) = (graph.op(node), graph.operands(node)) else { return None };
+    let rest = |graph: &mut Graph, node: NodeId| {
+        let (coefficient, rest) = graph.split_coefficient(node);
+        if coefficient.is_one() { graph.split_content(rest).1 } else { rest }
+    };
+    (rest(graph, then) == rest(graph, otherwise)).then(|| shared_factor(graph, node)).flatten()
+}
+
 /// A product with a choice among its factors, as a choice between products.
 pub(super) fn distributed(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
     if graph.op(node) != Op::Product {

@@ -4,12 +4,12 @@ use crate::graph::{Graph, Map, NodeId, Op};
 use crate::number::Number;
 
 /// The operations that a reader counts, what is shared counted once.
-pub(super) fn cost(graph: &Graph, node: NodeId) -> usize {
+fn cost(graph: &Graph, node: NodeId) -> usize {
     graph.reachable(&[node]).into_iter().map(|n| own_cost(graph, n)).sum()
 }
 
-/// The same for several expressions together.
-pub(super) fn own_cost(graph: &Graph, node: NodeId) -> usize {
+/// Of one node without its operands.
+fn own_cost(graph: &Graph, node: NodeId) -> usize {
     let operands = graph.operands(node);
     match graph.op(node) {
         Op::Linear => {
@@ -29,8 +29,16 @@ pub(super) fn own_cost(graph: &Graph, node: NodeId) -> usize {
                 coefficients.iter().map(|c| factors_of(c)).sum()
             };
             let all_negative = coefficients.iter().all(|c| c.is_negative())
-                && !graph.as_constant(operands[0]).is_some_and(Number::is_positive);
-            terms - 1 + constant + scalings + usize::from(all_negative)
+                && !graph.as_constant(operands[0]).is_some_and(Number::is_positive)
+                && !(terms == 1 && constant == 0 && is_turnable(graph, operands[2]));
+            // `1/x` as a term of its own is a quotient; `2/x` is one with its scaling.
+            let quotients = operands[1..]
+                .chunks_exact(2)
+                .filter(|pair| {
+                    graph.as_constant(pair[0]).is_some_and(|c| c.abs().is_one()) && is_plain_reciprocal(graph, pair[1])
+                })
+                .count();
+            terms - 1 + constant + scalings + quotients + usize::from(all_negative)
         }
         Op::Product => {
             let all_below = operands.iter().all(|o| is_reciprocal(graph, *o));
@@ -41,8 +49,13 @@ pub(super) fn own_cost(graph: &Graph, node: NodeId) -> usize {
             Some(n) if n.to_i64() == Some(-1) => 0,
             _ => 1,
         },
-        Op::Function(_) | Op::Reduce(..) | Op::Compare(_) => 1,
-        Op::If => usize::from(!(graph.is_one(operands[1]) && graph.is_zero(operands[2]))),
+        Op::Function(_) | Op::Reduce(..) | Op::Compare(_) => {
+            1 + operands.iter().filter(|o| is_plain_reciprocal(graph, **o)).count()
+        }
+        Op::If => {
+            usize::from(!(graph.is_one(operands[1]) && graph.is_zero(operands[2])))
+                + operands.iter().filter(|o| is_plain_reciprocal(graph, **o)).count()
+        }
         _ => 0,
     }
 }
@@ -57,6 +70,35 @@ fn is_reciprocal(graph: &Graph, node: NodeId) -> bool {
         && graph.as_constant(graph.operands(node)[1]).is_some_and(Number::is_negative)
 }
 
+fn is_plain_reciprocal(graph: &Graph, node: NodeId) -> bool {
+    graph.op(node) == Op::Power && graph.as_constant(graph.operands(node)[1]) == Some(&Number::MINUS_ONE)
+}
+
+/// Whether a sign in front can be had by turning a difference round: `-(y - p)/q` is `(p - y)/q`.
+fn is_turnable(graph: &Graph, node: NodeId) -> bool {
+    let is_difference = |node: NodeId| {
+        graph.op(node) == Op::Linear && {
+            let operands = graph.operands(node);
+            let signs: Vec<bool> = operands
+                .iter()
+                .take(1)
+                .chain(operands[1..].iter().step_by(2))
+                .filter_map(|c| graph.as_constant(*c))
+                .filter(|c| !c.is_zero())
+                .map(Number::is_negative)
+                .collect();
+            signs.contains(&true) && signs.contains(&false)
+        }
+    };
+    match graph.op(node) {
+        Op::Product => graph.operands(node).iter().any(|f| {
+            is_difference(*f) || is_plain_reciprocal(graph, *f) && is_difference(graph.operands(*f)[0])
+        }),
+        Op::Linear => is_difference(node),
+        _ => false,
+    }
+}
+
 /// Costs that were worked out before.
 #[derive(Default)]
 pub(super) struct Costs(Map<NodeId, usize>);
@@ -65,7 +107,7 @@ impl Costs {
     pub fn of(&mut self, graph: &Graph, node: NodeId) -> usize {
         *self.0.entry(node).or_insert_with(|| {
             // Alone, a reciprocal is a quotient as well.
-            cost(graph, node) + usize::from(is_reciprocal(graph, node))
+            cost(graph, node) + usize::from(is_plain_reciprocal(graph, node))
         })
     }
 }

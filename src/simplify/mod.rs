@@ -15,7 +15,6 @@ mod sums;
 
 pub use rule::{Rule, rules};
 
-use crate::function::Function;
 use crate::graph::{Graph, Map, NodeId, Op};
 use cost::Costs;
 
@@ -113,6 +112,9 @@ impl Simplifier<'_> {
             self.assumptions.push(fact);
             return Some(one);
         }
+        if let Some(factored) = branch::multiples(self.graph, node) {
+            return Some(factored);
+        }
         for rule in rules() {
             if let Some(after) = matcher::apply(self.graph, rule, node)
                 && after != node
@@ -135,6 +137,7 @@ impl Simplifier<'_> {
             }
             Op::Product => {
                 proposals.extend(algebra::expanded(self.graph, node));
+                proposals.extend(branch::merged(self.graph, node));
                 proposals.extend(branch::distributed(self.graph, node));
             }
             Op::Power => proposals.extend(algebra::expanded(self.graph, node)),
@@ -203,7 +206,6 @@ impl Simplifier<'_> {
             Op::Reduce(..) => {
                 proposals.extend(self.rewritten(node));
             }
-            Op::Function(Function::Exp | Function::Log) => {}
             _ => {}
         }
         for proposal in proposals {

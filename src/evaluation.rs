@@ -1,0 +1,202 @@
+//! Losses on data: values, gradients, diagonals of Hessians.
+
+use crate::diagnostic::{Diagnostic, Error, Fault};
+use crate::evaluate::{Batch, Data, Limits, Output, bind, check_inputs, evaluate};
+use crate::graph::{Graph, NodeId, Op, VariableId};
+use crate::loss::Loss;
+use crate::real::Real;
+use ndarray::ArrayD;
+use std::collections::BTreeMap;
+
+/// What becomes of the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Reduction {
+    /// One value for each batch element; gradients are those of the sum.
+    #[default]
+    None,
+    /// The sum over the batch.
+    Sum,
+    /// The mean over the batch.
+    Mean,
+}
+
+/// What is to be evaluated, beside the value.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Inputs whose gradients are wanted.
+    pub gradients: Vec<String>,
+    /// Inputs whose diagonal of the Hessian is wanted.
+    pub hessian_diagonals: Vec<String>,
+    /// What becomes of the batch.
+    pub reduction: Reduction,
+    /// What the evaluation may use.
+    pub limits: Limits,
+    /// Take derivatives as the sweep gives them, before simplification.
+    pub raw: bool,
+}
+
+/// The results of an evaluation.
+#[derive(Clone, Debug)]
+pub struct Evaluation<T> {
+    /// With reduction `None` an array over the batch, else one number.
+    pub value: ArrayD<T>,
+    /// For each input asked for, an array of its shape.
+    pub gradients: BTreeMap<String, ArrayD<T>>,
+    /// Likewise.
+    pub hessian_diagonals: BTreeMap<String, ArrayD<T>>,
+}
+
+/// A loss with the derivatives of a [`Request`], ready for data.
+///
+/// ```
+/// use lossform::{Loss, Request};
+/// use ndarray::array;
+///
+/// let loss = Loss::builtin("bce_with_logits")?;
+/// let request = Request { gradients: vec!["z".into()], ..Request::default() };
+/// let evaluator = loss.evaluator::<f64>(&request)?;
+/// let inputs = [("z".to_string(), array![0.0, 2.0].into_dyn()), ("y".to_string(), array![1.0, 1.0].into_dyn())];
+/// let result = evaluator.evaluate(&inputs.into(), &Default::default())?;
+/// assert_eq!(result.gradients["z"][0], -0.5);
+/// # Ok::<(), lossform::Error>(())
+/// ```
+pub struct Evaluator<T> {
+    loss: Loss,
+    graph: Graph,
+    request: Request,
+    /// Value, gradients and diagonals, with the variable of each derivative.
+    roots: Vec<Wanted>,
+    needed: Vec<VariableId>,
+    precision: std::marker::PhantomData<T>,
+}
+
+struct Wanted {
+    node: NodeId,
+    indices: Vec<crate::graph::IndexId>,
+    variable: Option<VariableId>,
+}
+
+impl Loss {
+    /// Derives what `request` asks for.
+    ///
+    /// # Errors
+    /// As [`Loss::gradient`].
+    pub fn evaluator<T: Real>(&self, request: &Request) -> Result<Evaluator<T>, Error> {
+        let mut graph = self.graph().clone();
+        let mut roots = vec![Wanted { node: self.root(), indices: Vec::new(), variable: None }];
+        let names: Vec<&str> = request.gradients.iter().map(String::as_str).collect();
+        for derivative in self.derivatives(&mut graph, &names, false, !request.raw)? {
+            let variable = Some(derivative.variable);
+            roots.push(Wanted { node: derivative.node, indices: derivative.indices, variable });
+        }
+        let names: Vec<&str> = request.hessian_diagonals.iter().map(String::as_str).collect();
+        for derivative in self.derivatives(&mut graph, &names, true, !request.raw)? {
+            let variable = Some(derivative.variable);
+            roots.push(Wanted { node: derivative.node, indices: derivative.indices, variable });
+        }
+        let nodes: Vec<NodeId> = roots.iter().map(|r| r.node).collect();
+        let mut needed: Vec<VariableId> = roots.iter().filter_map(|r| r.variable).collect();
+        for node in graph.reachable(&nodes) {
+            if let Op::Access(variable) = graph.op(node) {
+                needed.push(variable);
+            }
+        }
+        needed.sort_unstable();
+        needed.dedup();
+        let request = request.clone();
+        Ok(Evaluator { loss: self.clone(), graph, request, roots, needed, precision: std::marker::PhantomData })
+    }
+}
+
+impl<T: Real> Evaluator<T> {
+    /// Evaluates on arrays by name, and hyperparameters that differ from their defaults.
+    ///
+    /// The trailing axes of an array are the declared ones; what comes before are batch axes.
+    ///
+    /// # Errors
+    /// Shapes that do not fit, values outside the declared domains, results that are not defined.
+    pub fn evaluate(
+        &self,
+        inputs: &BTreeMap<String, ArrayD<T>>,
+        parameters: &BTreeMap<String, T>,
+    ) -> Result<Evaluation<T>, Error> {
+        self.evaluate_with_progress(inputs, parameters, &|_| {})
+    }
+
+    /// The same, telling `progress` how many batch elements have just been done.
+    ///
+    /// # Errors
+    /// As [`Evaluator::evaluate`].
+    pub fn evaluate_with_progress(
+        &self,
+        inputs: &BTreeMap<String, ArrayD<T>>,
+        parameters: &BTreeMap<String, T>,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Evaluation<T>, Error> {
+        let data = self.bind(inputs, parameters)?;
+        check_inputs(&self.graph, &data).map_err(|d| self.loss.error(d))?;
+        self.run(&data, progress)
+    }
+
+    /// Matches arrays with inputs, without looking at their values.
+    ///
+    /// # Errors
+    /// Shapes that do not fit.
+    pub fn bind(
+        &self,
+        inputs: &BTreeMap<String, ArrayD<T>>,
+        parameters: &BTreeMap<String, T>,
+    ) -> Result<Data<T>, Error> {
+        bind(&self.graph, &self.needed, inputs, parameters).map_err(|d| self.loss.error(d))
+    }
+
+    /// Evaluates on data whose values are taken as they are.
+    ///
+    /// # Errors
+    /// Results that are not defined.
+    pub fn run(&self, data: &Data<T>, progress: &(dyn Fn(usize) + Sync)) -> Result<Evaluation<T>, Error> {
+        for (range, span) in &self.loss.lowered().nonempty {
+            let length = data.extents.length(&self.graph, *range).map_err(|d| self.loss.error(d))?;
+            if length == 0 {
+                return Err(self.loss.error(
+                    Diagnostic::new("empty-reduction", "a mean, maximum or minimum is taken over nothing")
+                        .fault(Fault::Data)
+                        .at(*span, "its index runs over an axis of length 0, or too short")
+                        .help("give an axis with at least one element that takes part"),
+                ));
+            }
+        }
+        let outputs: Vec<Output> = self.roots.iter().map(|wanted| self.output(wanted, data)).collect();
+        let results = evaluate(&self.graph, &outputs, data, &self.request.limits, progress)
+            .map_err(|d| self.loss.error(d))?;
+        let mut results = results.into_iter();
+        let mut value = results.next().unwrap_or_else(|| ArrayD::zeros(vec![]));
+        if self.request.reduction == Reduction::None && data.batch.is_empty() {
+            value = value.into_dyn();
+        }
+        let mut take = |names: &[String]| -> BTreeMap<String, ArrayD<T>> {
+            names.iter().cloned().zip(results.by_ref()).collect()
+        };
+        let mut gradients = take(&self.request.gradients);
+        let mut hessian_diagonals = take(&self.request.hessian_diagonals);
+        if self.request.reduction == Reduction::Mean && !data.batch.is_empty() {
+            let count = T::from_double(data.batch_length() as f64);
+            for array in gradients.values_mut().chain(hessian_diagonals.values_mut()) {
+                array.mapv_inplace(|v| v / count);
+            }
+        }
+        Ok(Evaluation { value, gradients, hessian_diagonals })
+    }
+
+    fn output(&self, wanted: &Wanted, data: &Data<T>) -> Output {
+        let batch = match (wanted.variable, self.request.reduction) {
+            // An input that the batch shares collects what every element gives it.
+            (Some(variable), _) if data.is_batched(variable) => Batch::Each,
+            (Some(_), _) => Batch::Sum,
+            (None, Reduction::None) => Batch::Each,
+            (None, Reduction::Sum) => Batch::Sum,
+            (None, Reduction::Mean) => Batch::Mean,
+        };
+        Output { node: wanted.node, indices: wanted.indices.clone(), batch }
+    }
+}
