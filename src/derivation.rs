@@ -38,7 +38,11 @@ impl Derivation {
 
     /// The names of the indices of the element that the derivative is with respect to; of both, for a second one.
     pub fn indices(&self) -> Vec<&str> {
-        self.derivatives.iter().flat_map(|d| &d.indices).map(|i| self.graph.index(*i).name.as_str()).collect()
+        self.derivatives
+            .iter()
+            .flat_map(|d| &d.indices)
+            .map(|i| self.graph.index_entry(*i).name.as_str())
+            .collect()
     }
 
     /// The graph that it is in.

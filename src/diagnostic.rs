@@ -43,7 +43,13 @@ pub struct Label {
 impl Diagnostic {
     /// A message of kind [`Fault::Formula`] with nothing but its first line.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Diagnostic { code, fault: Fault::Formula, message: message.into(), labels: Vec::new(), help: Vec::new() }
+        Diagnostic {
+            code,
+            fault: Fault::Formula,
+            message: message.into(),
+            labels: Vec::new(),
+            help: Vec::new(),
+        }
     }
 
     /// The same of another kind.
@@ -117,8 +123,7 @@ impl Error {
                 let source = self.sources.get(label.span.source);
                 let window = Window::around(&source.text, label.span);
                 let file = files.add(source.name.to_string(), window.text);
-                let style =
-                    if at == 0 { shown::LabelStyle::Primary } else { shown::LabelStyle::Secondary };
+                let style = if at == 0 { shown::LabelStyle::Primary } else { shown::LabelStyle::Secondary };
                 labels.push(
                     shown::Label::new(style, file, window.start..window.end).with_message(label.text.clone()),
                 );
@@ -158,7 +163,8 @@ struct Window {
 
 impl Window {
     fn around(text: &str, span: Span) -> Window {
-        let (start, end) = (span.start as usize, (span.end as usize).min(text.len()).max(span.start as usize));
+        let (start, end) =
+            (span.start as usize, (span.end as usize).min(text.len()).max(span.start as usize));
         let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
         let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
         if line_end - line_start <= 2 * WINDOW + 80 {

@@ -104,7 +104,14 @@ impl Loss {
         needed.sort_unstable();
         needed.dedup();
         let request = request.clone();
-        Ok(Evaluator { loss: self.clone(), graph, request, roots, needed, precision: std::marker::PhantomData })
+        Ok(Evaluator {
+            loss: self.clone(),
+            graph,
+            request,
+            roots,
+            needed,
+            precision: std::marker::PhantomData,
+        })
     }
 }
 

@@ -99,7 +99,7 @@ impl Interval {
                 let product = if a == 0.0 || b == 0.0 { 0.0 } else { a * b };
                 let exact = product == 0.0 && (a == 0.0 || b == 0.0) || a.mul_add(b, -product) == 0.0;
                 // A closed 0 makes the product 0 whatever the other is.
-                let open = !(a == 0.0 && !a_open || b == 0.0 && !b_open) && (a_open || b_open);
+                let open = (b_open || b != 0.0) && (a_open || a != 0.0) && (a_open || b_open);
                 if product < low.0 || (product == low.0 && !open) {
                     low = (product, open, exact);
                 }
@@ -193,8 +193,12 @@ impl Interval {
         } else {
             (other.high, other.high_open)
         };
-        (low < high || (low == high && !low_open && !high_open))
-            .then_some(Interval { low, high, low_open, high_open })
+        (low < high || (low == high && !low_open && !high_open)).then_some(Interval {
+            low,
+            high,
+            low_open,
+            high_open,
+        })
     }
 }
 

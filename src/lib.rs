@@ -1,9 +1,51 @@
-//! lossform
+//! A symbolic loss-expression engine: write a machine-learning loss as the formula of a paper, get its gradient and
+//! Hessian as short formulas, and evaluate them on data.
+//!
+//! ```
+#![doc = include_str!("../examples/custom_loss.rs")]
+//! ```
+//!
+//! # Architecture
+//!
+//! Data flow one way, from text to text or numbers:
+//!
+//! ```text
+//! source, diagnostic      texts, places in them, messages
+//! syntax                  text -> tree and back; never sees the graph
+//! graph                   hash-consed nodes: equal expressions are one node
+//! lower                   tree -> graph: names, axes, indices, domains, definitions
+//! differentiate           graph -> graph: one reverse sweep for all inputs
+//! simplify                graph -> shorter graph: rules as data, algebra of sums and products
+//! print                   graph -> text, Unicode, LaTeX, DOT
+//! evaluate                graph -> numbers: the reference evaluator, generic over floats
+//! library                 the built-in losses, in the language
+//! cli                     the command line; alone reads files and prints
+//! ```
+//!
+//! [`Loss`], [`Derivation`], [`Evaluator`] and [`Library`] tie these together; most users need nothing else.
+//!
+//! What holds throughout, and what tests rely on:
+//!
+//! - **Equal is identical.** The graph's constructors bring their arguments into canonical form, so two expressions
+//!   that differ in the order of terms or in the names of bound indices only are one node (see [`graph`]).
+//! - **Numbers are exact.** Constants are rationals until they are evaluated; one that outgrows the limit is an
+//!   error, never a rounding.
+//! - **Rewriting refines.** Where an expression is defined, what simplification makes of it is defined and equal.
+//!   A guard of a rule is proved from declared domains or the rule does not fire.
+//! - **A branch that is not taken contributes nothing.** A product with a factor `if c then a else 0` is
+//!   `if c then … else 0` as a whole, so that not even NaN leaks into gradients.
+//! - **One table** says everything about an elementary function: [`function`]. No loss has Rust of its own.
+//! - **No pass recurses over nodes**, so a deep expression cannot exhaust the stack; trees nest at most
+//!   [`syntax::tree::NESTING_LIMIT`] levels.
+//! - **Nothing depends on hash order**, on time, or on the number of threads.
+
+#![warn(missing_docs)]
+
 pub mod cli;
 pub mod comparison;
 mod derivation;
-mod difference;
 pub mod diagnostic;
+mod difference;
 pub mod differentiate;
 pub mod evaluate;
 mod evaluation;
@@ -23,6 +65,7 @@ pub mod syntax;
 
 pub use derivation::Derivation;
 pub use diagnostic::Error;
+pub use difference::{Disagreement, GradientCheck};
 pub use evaluation::{Evaluation, Evaluator, Reduction, Request};
 pub use library::{FAMILIES, Library};
 pub use loss::Loss;

@@ -211,7 +211,12 @@ impl Loss {
     }
 
     /// The last of `derivatives` with the variables of all of them.
-    fn derivation(&self, mut graph: Graph, derivatives: Vec<Derivative>, simplified: bool) -> Result<Derivation, Error> {
+    fn derivation(
+        &self,
+        mut graph: Graph,
+        derivatives: Vec<Derivative>,
+        simplified: bool,
+    ) -> Result<Derivation, Error> {
         let Some(last) = derivatives.last() else { return Err(self.internal()) };
         let result = if simplified {
             simplify(&mut graph, last.node)
@@ -221,7 +226,7 @@ impl Loss {
         let mut named: Vec<Named> = self.lowered.named.clone();
         if simplified {
             for entry in &mut named {
-                if graph.free_indices(entry.node).iter().all(|i| graph.index(*i).range.is_some()) {
+                if graph.free_indices(entry.node).iter().all(|i| graph.index_entry(*i).range.is_some()) {
                     entry.node = simplify(&mut graph, entry.node).node;
                 }
             }
@@ -243,8 +248,11 @@ impl Loss {
             let variable = graph.variable(id).clone();
             if !variable.axes.is_empty() {
                 return Err(self.error(
-                    Diagnostic::new("set-with-axes", format!("`{name}` has axes and cannot be set to one number"))
-                        .help("only scalars can be set"),
+                    Diagnostic::new(
+                        "set-with-axes",
+                        format!("`{name}` has axes and cannot be set to one number"),
+                    )
+                    .help("only scalars can be set"),
                 ));
             }
             let inside = match &variable.domain {
@@ -255,13 +263,19 @@ impl Loss {
             if !inside {
                 let domain = match &variable.domain {
                     Domain::Set(allowed) => {
-                        format!("{{{}}}", allowed.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
+                        format!(
+                            "{{{}}}",
+                            allowed.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+                        )
                     }
                     domain => domain.interval().to_string(),
                 };
                 return Err(self.error(
-                    Diagnostic::new("outside-domain", format!("`{name}` must lie in {domain}, but is set to {value}"))
-                        .fault(Fault::Data),
+                    Diagnostic::new(
+                        "outside-domain",
+                        format!("`{name}` must lie in {domain}, but is set to {value}"),
+                    )
+                    .fault(Fault::Data),
                 ));
             }
             let old = graph.access(id, &[]);
@@ -314,10 +328,13 @@ impl Loss {
                 }
             };
             return Err(self.error(
-                Diagnostic::new("not-differentiable", format!("`{name}` {discrete}, so there is no derivative"))
-                    .fault(Fault::Underivable)
-                    .at(variable.span, "declared here")
-                    .help(format!("declare it as real to differentiate all the same: `{name} in [0,1]`")),
+                Diagnostic::new(
+                    "not-differentiable",
+                    format!("`{name}` {discrete}, so there is no derivative"),
+                )
+                .fault(Fault::Underivable)
+                .at(variable.span, "declared here")
+                .help(format!("declare it as real to differentiate all the same: `{name} in [0,1]`")),
             ));
         }
         Ok(variables)
@@ -328,9 +345,12 @@ impl Loss {
             return Ok(());
         }
         Err(self.error(
-            Diagnostic::new("number-too-large", "a constant of the formula grows too large to be kept exactly")
-                .fault(Fault::Limit)
-                .help("write very large or small constants as powers with a name, or scale the formula"),
+            Diagnostic::new(
+                "number-too-large",
+                "a constant of the formula grows too large to be kept exactly",
+            )
+            .fault(Fault::Limit)
+            .help("write very large or small constants as powers with a name, or scale the formula"),
         ))
     }
 
@@ -411,8 +431,9 @@ impl Library {
             return Err(Error::new(
                 vec![match nearest(name, self.definitions.losses.keys().map(String::as_str)) {
                     Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-                    None => diagnostic
-                        .help("`lossform list` lists the built-in losses; `-f FILE.loss` adds those of a file"),
+                    None => diagnostic.help(
+                        "`lossform list` lists the built-in losses; `-f FILE.loss` adds those of a file",
+                    ),
                 }],
                 sources,
             ));

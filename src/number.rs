@@ -240,7 +240,8 @@ impl Number {
         }
         let value = self.big();
         let (n, d) = (value.numer().sqrt(), value.denom().sqrt());
-        (&n * &n == *value.numer() && &d * &d == *value.denom()).then(|| Self::from_big(BigRational::new(n, d)))
+        (&n * &n == *value.numer() && &d * &d == *value.denom())
+            .then(|| Self::from_big(BigRational::new(n, d)))
     }
 
     /// The absolute value.
@@ -336,7 +337,9 @@ impl Neg for &Number {
 impl Ord for Number {
     fn cmp(&self, other: &Self) -> Ordering {
         match (&self.0, &other.0) {
-            (Repr::Small(a, b), Repr::Small(c, d)) => (*a as i128 * *d as i128).cmp(&(*c as i128 * *b as i128)),
+            (Repr::Small(a, b), Repr::Small(c, d)) => {
+                (*a as i128 * *d as i128).cmp(&(*c as i128 * *b as i128))
+            }
             _ => self.big().cmp(&other.big()),
         }
     }
@@ -371,4 +374,3 @@ impl fmt::Debug for Number {
         fmt::Display::fmt(self, f)
     }
 }
-

@@ -34,24 +34,37 @@ pub(super) fn read(path: &str, loss: &Loss) -> Result<Tables, Error> {
         "csv" => from_csv(&read_data_text(file)?, path),
         "npy" => {
             let array = read_npy(open(file)?).map_err(|e| unreadable(path, &e))?;
-            let inputs: Vec<&str> =
-                loss.graph().variables().iter().filter(|v| !v.is_hyperparameter).map(|v| v.name.as_str()).collect();
+            let inputs: Vec<&str> = loss
+                .graph()
+                .variables()
+                .iter()
+                .filter(|v| !v.is_hyperparameter)
+                .map(|v| v.name.as_str())
+                .collect();
             match inputs.as_slice() {
                 [one] => Ok(Tables { inputs: [((*one).to_owned(), array)].into(), ..Tables::default() }),
                 _ => Err(plain_error(
-                    fault("one-array", format!("`{path}` holds one array, but `{}` has {} inputs", loss.name(), inputs.len()))
-                        .help(format!("give an .npz file with the arrays `{}`", inputs.join("`, `"))),
+                    fault(
+                        "one-array",
+                        format!(
+                            "`{path}` holds one array, but `{}` has {} inputs",
+                            loss.name(),
+                            inputs.len()
+                        ),
+                    )
+                    .help(format!("give an .npz file with the arrays `{}`", inputs.join("`, `"))),
                 )),
             }
         }
         "npz" => from_npz(file, path),
         other => Err(plain_error(
-            fault("unknown-format", format!("cannot tell what kind of data `{path}` is"))
-                .help(if other.is_empty() {
+            fault("unknown-format", format!("cannot tell what kind of data `{path}` is")).help(
+                if other.is_empty() {
                     "data are read from .json, .csv, .npy and .npz files".to_owned()
                 } else {
                     format!("`.{other}` is not one of .json, .csv, .npy, .npz")
-                }),
+                },
+            ),
         )),
     }
 }
@@ -107,8 +120,12 @@ fn from_json(text: &str, path: &str) -> Result<Tables, Error> {
             let mut shape: Vec<Option<usize>> = Vec::new();
             collect(value, 0, &mut shape, &mut elements, name, path)?;
             let shape: Vec<usize> = shape.into_iter().map(|s| s.unwrap_or(0)).collect();
-            let array = ArrayD::from_shape_vec(IxDyn(&shape), elements)
-                .map_err(|_| plain_error(fault("ragged-array", format!("the lists of `{name}` in `{path}` have different lengths"))))?;
+            let array = ArrayD::from_shape_vec(IxDyn(&shape), elements).map_err(|_| {
+                plain_error(fault(
+                    "ragged-array",
+                    format!("the lists of `{name}` in `{path}` have different lengths"),
+                ))
+            })?;
             tables.inputs.insert(name.clone(), array);
         }
     }
@@ -116,8 +133,11 @@ fn from_json(text: &str, path: &str) -> Result<Tables, Error> {
         for (name, value) in entries {
             let value = number(value).ok_or_else(|| {
                 plain_error(
-                    fault("not-a-number", format!("the hyperparameter `{name}` in `{path}` is {value}, not a number"))
-                        .help(format!("write `\"{name}\": 2.0`")),
+                    fault(
+                        "not-a-number",
+                        format!("the hyperparameter `{name}` in `{path}` is {value}, not a number"),
+                    )
+                    .help(format!("write `\"{name}\": 2.0`")),
                 )
             })?;
             tables.parameters.insert(name.clone(), value);
@@ -140,13 +160,19 @@ fn collect(
 ) -> Result<(), Error> {
     let ragged = |found: String, expected: String| {
         plain_error(
-            fault("ragged-array", format!("the lists of `{name}` in `{path}` are ragged: expected {expected}, found {found}"))
-                .help(format!("after {} numbers; every list on one level has the same length", elements.len())),
+            fault(
+                "ragged-array",
+                format!("the lists of `{name}` in `{path}` are ragged: expected {expected}, found {found}"),
+            )
+            .help(format!("after {} numbers; every list on one level has the same length", elements.len())),
         )
     };
     if let Value::Array(items) = value {
         if depth >= AXES_LIMIT {
-            return Err(plain_error(fault("too-many-axes", format!("the lists of `{name}` in `{path}` nest more than {AXES_LIMIT} deep"))));
+            return Err(plain_error(fault(
+                "too-many-axes",
+                format!("the lists of `{name}` in `{path}` nest more than {AXES_LIMIT} deep"),
+            )));
         }
         if shape.len() <= depth {
             if !elements.is_empty() {
@@ -196,7 +222,8 @@ fn from_csv(text: &str, path: &str) -> Result<Tables, Error> {
     let headers: Vec<String> = reader.headers().map_err(malformed)?.iter().map(str::to_owned).collect();
     if headers.is_empty() || headers.iter().all(String::is_empty) {
         return Err(plain_error(
-            fault("malformed-csv", format!("`{path}` has no header")).help("the first line names the inputs: `p,y`"),
+            fault("malformed-csv", format!("`{path}` has no header"))
+                .help("the first line names the inputs: `p,y`"),
         ));
     }
     let mut columns: Vec<Vec<f64>> = vec![Vec::new(); headers.len()];
@@ -205,8 +232,15 @@ fn from_csv(text: &str, path: &str) -> Result<Tables, Error> {
         for (at, field) in record.iter().enumerate() {
             let value: f64 = field.parse().map_err(|_| {
                 plain_error(
-                    fault("not-a-number", format!("`{path}` line {}, column `{}`: `{field}` is not a number", row + 2, headers[at]))
-                        .help("every field below the header is a number"),
+                    fault(
+                        "not-a-number",
+                        format!(
+                            "`{path}` line {}, column `{}`: `{field}` is not a number",
+                            row + 2,
+                            headers[at]
+                        ),
+                    )
+                    .help("every field below the header is a number"),
                 )
             })?;
             columns[at].push(value);
@@ -219,9 +253,10 @@ fn from_csv(text: &str, path: &str) -> Result<Tables, Error> {
             Some((name, inside)) => {
                 let position: Result<Vec<usize>, _> = inside.split(',').map(|p| p.trim().parse()).collect();
                 let position = position.map_err(|_| {
-                    plain_error(
-                        fault("malformed-csv", format!("`{path}`: the column `{header}` is not `name[0]` or `name[0,1]`")),
-                    )
+                    plain_error(fault(
+                        "malformed-csv",
+                        format!("`{path}`: the column `{header}` is not `name[0]` or `name[0,1]`"),
+                    ))
                 })?;
                 (name.to_owned(), position)
             }
@@ -236,7 +271,10 @@ fn from_csv(text: &str, path: &str) -> Result<Tables, Error> {
         let mut shape: Vec<usize> = vec![0; axes];
         for (position, _) in &parts {
             if position.len() != axes {
-                return Err(plain_error(fault("malformed-csv", format!("`{path}`: the columns of `{name}` have different numbers of indices"))));
+                return Err(plain_error(fault(
+                    "malformed-csv",
+                    format!("`{path}`: the columns of `{name}` have different numbers of indices"),
+                )));
             }
             for (length, p) in shape.iter_mut().zip(position) {
                 *length = (*length).max(p.saturating_add(1));
@@ -245,14 +283,16 @@ fn from_csv(text: &str, path: &str) -> Result<Tables, Error> {
         let volume = shape.iter().try_fold(1usize, |v, l| v.checked_mul(*l));
         if volume != Some(parts.len()) || parts.windows(2).any(|w| w[0].0 == w[1].0) {
             return Err(plain_error(
-                fault("malformed-csv", format!("`{path}`: the columns of `{name}` do not make up a whole array"))
-                    .help(format!("name them `{name}[0]`, `{name}[1]`, … without gaps or repetitions")),
+                fault(
+                    "malformed-csv",
+                    format!("`{path}`: the columns of `{name}` do not make up a whole array"),
+                )
+                .help(format!("name them `{name}[0]`, `{name}[1]`, … without gaps or repetitions")),
             ));
         }
         let mut elements = Vec::with_capacity(rows * parts.len());
-        for row in 0..rows {
-            elements.extend(parts.iter().map(|(_, at)| columns[*at][row]));
-        }
+        let own: Vec<&Vec<f64>> = parts.iter().map(|(_, at)| &columns[*at]).collect();
+        (0..rows).for_each(|row| elements.extend(own.iter().map(|column| column[row])));
         let shape: Vec<usize> = [rows].into_iter().chain(shape).collect();
         let array = ArrayD::from_shape_vec(IxDyn(&shape), elements)
             .map_err(|e| plain_error(fault("malformed-csv", format!("`{path}`: {e}"))))?;
@@ -285,8 +325,8 @@ fn from_npz(file: &Path, path: &str) -> Result<Tables, Error> {
     let names = archive.names().map_err(|e| unreadable(path, &e))?;
     let mut tables = Tables::default();
     for name in names {
-        let array = read_entry(&mut archive, &name)
-            .map_err(|e| unreadable(path, &format!("array `{name}`: {e}")))?;
+        let array =
+            read_entry(&mut archive, &name).map_err(|e| unreadable(path, &format!("array `{name}`: {e}")))?;
         let name = name.strip_suffix(".npy").unwrap_or(&name).to_owned();
         tables.inputs.insert(name, array);
     }

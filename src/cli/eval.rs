@@ -21,8 +21,11 @@ pub(super) fn run(library: &Library, options: &EvalOptions) -> Outcome {
     }
     if options.loss.loss == "-" && options.data == "-" {
         return Err(plain_error(
-            Diagnostic::new("two-standard-inputs", "the formula and the data cannot both come from standard input")
-                .help("put one of them in a file"),
+            Diagnostic::new(
+                "two-standard-inputs",
+                "the formula and the data cannot both come from standard input",
+            )
+            .help("put one of them in a file"),
         ));
     }
     let loss = loss(library, &options.loss)?;
@@ -42,8 +45,11 @@ pub(super) fn request(
 ) -> Result<Request, Error> {
     if !(memory > 0.0 && memory < 1e9) {
         return Err(plain_error(
-            Diagnostic::new("invalid-memory", format!("`--max-memory {memory}` is not a number of gibibytes"))
-                .help("for example `--max-memory 8`"),
+            Diagnostic::new(
+                "invalid-memory",
+                format!("`--max-memory {memory}` is not a number of gibibytes"),
+            )
+            .help("for example `--max-memory 8`"),
         ));
     }
     Ok(Request {
@@ -86,7 +92,9 @@ fn progress_bar(tables: &Tables, loss: &Loss) -> ProgressBar {
     let bar = ProgressBar::new(batch as u64);
     let visible = std::io::stderr().is_terminal() && batch > 100_000;
     bar.set_draw_target(if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent}% {human_pos}/{human_len} elements, {eta} left") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{bar:40} {percent}% {human_pos}/{human_len} elements, {eta} left")
+    {
         bar.set_style(style);
     }
     bar
@@ -96,7 +104,8 @@ fn report<T: Real>(loss: &Loss, result: &Evaluation<T>, options: &EvalOptions) -
     let arrays = |map: &BTreeMap<String, ArrayD<T>>| -> Value {
         Value::Object(map.iter().map(|(name, array)| (name.clone(), to_json(array))).collect::<Map<_, _>>())
     };
-    let mut value = json!({"loss": loss.name(), "value": to_json(&result.value), "grads": arrays(&result.gradients)});
+    let mut value =
+        json!({"loss": loss.name(), "value": to_json(&result.value), "grads": arrays(&result.gradients)});
     if !options.hess_diag.is_empty() {
         value["hess_diag"] = arrays(&result.hessian_diagonals);
     }

@@ -26,7 +26,8 @@ pub(super) fn run(options: &FmtOptions) -> Outcome {
         } else if formatted != text {
             std::fs::write(path, formatted).map_err(|error| {
                 plain_error(
-                    Diagnostic::new("unwritable-output", format!("cannot write `{name}`: {error}")).fault(Fault::Data),
+                    Diagnostic::new("unwritable-output", format!("cannot write `{name}`: {error}"))
+                        .fault(Fault::Data),
                 )
             })?;
         }

@@ -43,7 +43,10 @@ pub fn run() -> ExitCode {
             let coloured = match colour {
                 Colour::Always => true,
                 Colour::Never => false,
-                Colour::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+                Colour::Auto => {
+                    std::io::stderr().is_terminal()
+                        && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+                }
             };
             let text = if coloured { error.render_coloured() } else { error.render() };
             let _ = writeln!(std::io::stderr(), "{text}");
@@ -134,7 +137,8 @@ fn standard_input() -> Result<String, Error> {
             Diagnostic::new("input-too-large", "standard input has more than 64 MiB").fault(Fault::Limit),
         ));
     }
-    let text = result.map_err(|e| e.to_string()).and_then(|_| String::from_utf8(bytes).map_err(|e| e.to_string()));
+    let text =
+        result.map_err(|e| e.to_string()).and_then(|_| String::from_utf8(bytes).map_err(|e| e.to_string()));
     text.map_err(|error| {
         plain_error(Diagnostic::new("unreadable-file", format!("cannot read standard input: {error}")))
     })
@@ -165,7 +169,8 @@ fn print(text: &str) -> Outcome {
         Ok(()) => Ok(0),
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(0),
         Err(error) => Err(plain_error(
-            Diagnostic::new("unwritable-output", format!("cannot write the result: {error}")).fault(Fault::Data),
+            Diagnostic::new("unwritable-output", format!("cannot write the result: {error}"))
+                .fault(Fault::Data),
         )),
     }
 }

@@ -72,7 +72,12 @@ pub(super) fn rules(as_json: bool) -> Outcome {
     }
     let mut text = String::new();
     for rule in simplify::rules() {
-        text.push_str(&format!("{}: {}\n    {}\n", rule.name, rule.text, rule.documentation.replace('\n', "\n    ")));
+        text.push_str(&format!(
+            "{}: {}\n    {}\n",
+            rule.name,
+            rule.text,
+            rule.documentation.replace('\n', "\n    ")
+        ));
     }
     print(&text)
 }

@@ -5,7 +5,7 @@ use crate::graph::{Graph, IndexId, NodeId, Reduction, VariableId};
 
 /// New free indices, one an axis of `variable`, named like its axes unless such a name is taken.
 pub(super) fn output_indices(graph: &mut Graph, variable: VariableId, taken: &[IndexId]) -> Vec<IndexId> {
-    let mut names: Vec<String> = taken.iter().map(|i| graph.index(*i).name.clone()).collect();
+    let mut names: Vec<String> = taken.iter().map(|i| graph.index_entry(*i).name.clone()).collect();
     let mut indices = Vec::new();
     for axis in graph.variable(variable).axes.clone() {
         let name = unused_name(&graph.axis(axis).name, &names);

@@ -35,13 +35,23 @@ pub(super) fn push(sweep: &mut Sweep<'_>, node: NodeId, function: Function, adjo
 }
 
 /// `adjoint` times the part of it that `argument` gets among `group`.
-fn share(graph: &mut Graph, function: Function, group: &[NodeId], argument: NodeId, adjoint: NodeId) -> NodeId {
+fn share(
+    graph: &mut Graph,
+    function: Function,
+    group: &[NodeId],
+    argument: NodeId,
+    adjoint: NodeId,
+) -> NodeId {
     match group {
         [_] => adjoint,
         [a, b] => {
             // (1 + sign(a - b))/2: 1 where a is larger, 1/2 at a tie.
             let other = if *a == argument { *b } else { *a };
-            let lead = if function == Function::Max { graph.sub(argument, other) } else { graph.sub(other, argument) };
+            let lead = if function == Function::Max {
+                graph.sub(argument, other)
+            } else {
+                graph.sub(other, argument)
+            };
             let sign = graph.function(Function::Sign, &[lead]);
             let Some(half) = Number::ratio(1, 2) else { return adjoint };
             let weight = graph.linear(half.clone(), &[(half, sign)]);

@@ -67,7 +67,7 @@ fn product_of_others(graph: &mut Graph, opened: &Opened) -> NodeId {
     let mut map = Vec::with_capacity(opened.indices.len());
     let mut same = Vec::with_capacity(opened.indices.len());
     for index in &opened.indices {
-        let (name, range) = (graph.index(*index).name.clone(), graph.index(*index).range);
+        let (name, range) = (graph.index_entry(*index).name.clone(), graph.index_entry(*index).range);
         let other = graph.fresh_index(&name, range);
         let (here, there) = (graph.index_value(*index), graph.index_value(other));
         others.push(other);

@@ -132,7 +132,8 @@ impl Sweep<'_> {
             let stand_in = match self.stand_ins.get(&bound) {
                 Some(known) => *known,
                 None => {
-                    let (name, range) = (self.graph.index(bound).name.clone(), self.graph.index(bound).range);
+                    let (name, range) =
+                        (self.graph.index_entry(bound).name.clone(), self.graph.index_entry(bound).range);
                     let fresh = self.graph.fresh_index(&name, range);
                     self.stand_ins.insert(bound, fresh);
                     fresh
@@ -174,9 +175,8 @@ impl Sweep<'_> {
     /// guard holds the product is then 0 even if `local` is not defined.
     pub fn times(&mut self, adjoint: NodeId, local: NodeId) -> NodeId {
         let (constant, terms) = self.graph.terms(adjoint);
-        let guarded = |graph: &Graph, node: NodeId| {
-            graph.op(node) == Op::If && graph.is_zero(graph.operands(node)[2])
-        };
+        let guarded =
+            |graph: &Graph, node: NodeId| graph.op(node) == Op::If && graph.is_zero(graph.operands(node)[2]);
         if terms.len() < 2 || !constant.is_zero() || !terms.iter().all(|(_, t)| guarded(self.graph, *t)) {
             return self.graph.mul(&[adjoint, local]);
         }

@@ -33,7 +33,9 @@ pub fn derivative_formulas() -> &'static [Vec<DerivativeFormula>] {
             .iter()
             .map(|function| {
                 let entry = function.entry();
-                (0..entry.derivatives.len()).map(|argument| read(*function, argument, entry.derivatives[argument])).collect()
+                (0..entry.derivatives.len())
+                    .map(|argument| read(*function, argument, entry.derivatives[argument]))
+                    .collect()
             })
             .collect()
     })

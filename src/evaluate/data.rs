@@ -1,8 +1,9 @@
 //! Inputs: arrays given by name, matched with what the loss declares.
 
+use super::check::check_inputs;
 use super::extent::Extents;
 use crate::diagnostic::{Diagnostic, Fault};
-use crate::graph::{Graph, Variable, VariableId};
+use crate::graph::{AxisId, Graph, Variable, VariableId};
 use crate::real::Real;
 use crate::suggestion::nearest;
 use ndarray::ArrayD;
@@ -15,7 +16,7 @@ pub struct Data<T> {
     pub(super) values: Vec<Option<Values<T>>>,
     /// The lengths of the axes.
     pub extents: Extents,
-    /// The lengths of the batch axes.
+    /// The lengths of the batch axes; empty where no input has any.
     pub batch: Vec<usize>,
 }
 
@@ -29,15 +30,66 @@ pub(super) struct Values<T> {
     pub batched: bool,
 }
 
+/// Whether values are checked against the declared domains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checks {
+    /// They are.
+    Domains,
+    /// They are not: for values moved a little across an edge, as finite differences need.
+    None,
+}
+
 impl<T: Real> Data<T> {
+    /// Matches arrays and hyperparameters with the variables of `graph`, and checks their domains.
+    ///
+    /// The trailing axes of an array are the declared ones; what comes before are batch axes, the same for every
+    /// input that has any. Only the variables in `needed` must be given; a hyperparameter that is not has its
+    /// default, rounded once to `T`.
+    ///
+    /// # Errors
+    /// See [`bind`] and [`check_inputs`].
+    pub fn bind(
+        graph: &Graph,
+        needed: &[VariableId],
+        arrays: &BTreeMap<String, ArrayD<f64>>,
+        parameters: &BTreeMap<String, f64>,
+    ) -> Result<Data<T>, Diagnostic> {
+        let arrays = arrays.iter().map(|(name, a)| (name.clone(), a.mapv(T::from_double))).collect();
+        let parameters = parameters.iter().map(|(name, v)| (name.clone(), T::from_double(*v))).collect();
+        Self::with_arrays(graph, needed, &arrays, &parameters, Checks::Domains)
+    }
+
+    /// The same with values that are in `T` already.
+    ///
+    /// # Errors
+    /// As [`Data::bind`]; values outside their domains only if `checks` says so.
+    pub fn with_arrays(
+        graph: &Graph,
+        needed: &[VariableId],
+        arrays: &BTreeMap<String, ArrayD<T>>,
+        parameters: &BTreeMap<String, T>,
+        checks: Checks,
+    ) -> Result<Data<T>, Diagnostic> {
+        let data = bind(graph, needed, arrays, parameters)?;
+        if checks == Checks::Domains {
+            check_inputs(graph, &data)?;
+        }
+        Ok(data)
+    }
+
     /// Whether the variable has batch axes.
     pub fn is_batched(&self, variable: VariableId) -> bool {
         self.values[variable.position()].as_ref().is_some_and(|v| v.batched)
     }
 
-    /// How many elements the batch has.
+    /// How many elements the batch has; 1 where there are no batch axes.
     pub fn batch_length(&self) -> usize {
         self.batch.iter().product()
+    }
+
+    /// The length of an axis, if an input told it.
+    pub fn axis_length(&self, axis: AxisId) -> Option<usize> {
+        self.extents.axes.get(axis.position()).copied().flatten()
     }
 
     /// The elements of an input, to look at or to change: row-major, batch axes first.
@@ -45,11 +97,135 @@ impl<T: Real> Data<T> {
         self.values[variable.position()].as_mut().map(|v| v.elements.as_mut_slice())
     }
 
+    /// The elements of an input: row-major, batch axes first.
+    pub fn elements(&self, variable: VariableId) -> Option<&[T]> {
+        self.values[variable.position()].as_ref().map(|v| v.elements.as_slice())
+    }
+
     /// The shape that an input was given in.
     pub fn shape(&self, variable: VariableId) -> Option<Vec<usize>> {
         let values = self.values[variable.position()].as_ref()?;
         let batch = if values.batched { self.batch.as_slice() } else { &[] };
         Some(batch.iter().chain(&values.shape).copied().collect())
+    }
+}
+
+/// Matches arrays and hyperparameters with the variables of `graph`, as [`Data::bind`], without looking at domains.
+///
+/// # Errors
+/// `unknown-input` and `unknown-hyperparameter`: a name that the loss does not have. `missing-input`: one that it
+/// needs. `batched-hyperparameter`: an array for a hyperparameter, `parameter-for-input`: a number for an input
+/// with axes. `too-few-axes`, `axis-length-mismatch`, `batch-mismatch`: shapes that do not fit, with the axis and
+/// both inputs.
+pub fn bind<T: Real>(
+    graph: &Graph,
+    needed: &[VariableId],
+    arrays: &BTreeMap<String, ArrayD<T>>,
+    parameters: &BTreeMap<String, T>,
+) -> Result<Data<T>, Diagnostic> {
+    check_names(graph, arrays, parameters)?;
+    let mut binding = Binding {
+        graph,
+        data: Data {
+            values: vec![None; graph.variables().len()],
+            extents: Extents { axes: vec![None; graph.axes().len()] },
+            batch: Vec::new(),
+        },
+        told: vec![None; graph.axes().len()],
+        batched_by: None,
+    };
+    for (id, variable) in graph.variable_ids().zip(graph.variables()) {
+        let name = &variable.name;
+        let scalar = |value: T| Values { elements: vec![value], shape: Vec::new(), batched: false };
+        let given = arrays.get(name).filter(|a| !variable.is_hyperparameter || !a.is_empty());
+        let values = match (parameters.get(name), given, &variable.default) {
+            (Some(value), _, _) => scalar(*value),
+            (None, Some(array), _) if variable.is_hyperparameter => {
+                array.first().map_or_else(|| scalar(T::nan()), |value| scalar(*value))
+            }
+            (None, Some(array), _) => binding.array(variable, array)?,
+            (None, None, Some(default)) => scalar(T::from_number(default)),
+            (None, None, None) if needed.contains(&id) => return Err(missing(graph, variable, arrays)),
+            (None, None, None) => continue,
+        };
+        binding.data.values[id.position()] = Some(values);
+    }
+    Ok(binding.data)
+}
+
+/// Arrays being matched.
+struct Binding<'a, T> {
+    graph: &'a Graph,
+    data: Data<T>,
+    /// Which input told the length of each axis.
+    told: Vec<Option<&'a str>>,
+    /// Which input told the shape of the batch.
+    batched_by: Option<&'a str>,
+}
+
+impl<'a, T: Real> Binding<'a, T> {
+    fn array(&mut self, variable: &'a Variable, array: &ArrayD<T>) -> Result<Values<T>, Diagnostic> {
+        let name = variable.name.as_str();
+        let shape = array.shape();
+        let Some(batch_axes) = shape.len().checked_sub(variable.axes.len()) else {
+            let axes: Vec<&str> = variable.axes.iter().map(|a| self.graph.axis(*a).name.as_str()).collect();
+            return Err(data_error(
+                "too-few-axes",
+                format!(
+                    "`{name}[{}]` has {} {}, but the data for it have {}",
+                    axes.join(","),
+                    axes.len(),
+                    if axes.len() == 1 { "axis" } else { "axes" },
+                    if shape.is_empty() { "none".to_owned() } else { format!("shape {}", shape_text(shape)) }
+                ),
+            )
+            .help(
+                "the trailing axes of an array are the declared ones; more axes before them are the batch",
+            ));
+        };
+        let (batch, own) = shape.split_at(batch_axes);
+        for (axis, length) in variable.axes.iter().zip(own) {
+            let known = &mut self.data.extents.axes[axis.position()];
+            let told = &mut self.told[axis.position()];
+            match (*known, *told) {
+                (Some(before), Some(other)) if before != *length => {
+                    let axis = &self.graph.axis(*axis).name;
+                    return Err(data_error(
+                        "axis-length-mismatch",
+                        format!("the axis `{axis}` has length {before} in `{other}`, but {length} in `{name}`"),
+                    )
+                    .help("one name is one length throughout a loss")
+                    .help(
+                        "the trailing axes of an array are the declared ones; more axes before them are the batch",
+                    ));
+                }
+                (Some(_), _) => {}
+                (None, _) => (*known, *told) = (Some(*length), Some(name)),
+            }
+        }
+        if batch_axes > 0 {
+            match self.batched_by {
+                Some(other) if self.data.batch != batch => {
+                    return Err(data_error(
+                        "batch-mismatch",
+                        format!(
+                            "the batch has shape {} in `{other}`, but {} in `{name}`",
+                            shape_text(&self.data.batch),
+                            shape_text(batch)
+                        ),
+                    )
+                    .help(
+                        "inputs with batch axes have the same ones; an input without any is shared by all",
+                    ));
+                }
+                _ => {
+                    self.data.batch = batch.to_vec();
+                    self.batched_by.get_or_insert(name);
+                }
+            }
+        }
+        let elements = array.as_slice().map_or_else(|| array.iter().copied().collect(), <[T]>::to_vec);
+        Ok(Values { elements, shape: own.to_vec(), batched: batch_axes > 0 })
     }
 }
 
@@ -61,143 +237,72 @@ fn shape_text(shape: &[usize]) -> String {
     format!("[{}]", shape.iter().map(usize::to_string).collect::<Vec<_>>().join(", "))
 }
 
-/// Matches arrays and hyperparameters with the variables of `graph`.
-///
-/// The trailing axes of an array are the declared ones; what comes before are batch axes, the same for every
-/// input that has any. Only the variables in `needed` must be given. Whether values lie in their domains is
-/// [`check_inputs`](super::check_inputs)'s business.
-///
-/// # Errors
-/// A name that the loss does not have, an input that is missing, and shapes that do not fit: with the axis and
-/// both inputs.
-pub fn bind<T: Real>(
+/// Whether every name is one that the loss has, in the right place.
+fn check_names<T>(
     graph: &Graph,
-    needed: &[VariableId],
     arrays: &BTreeMap<String, ArrayD<T>>,
     parameters: &BTreeMap<String, T>,
-) -> Result<Data<T>, Diagnostic> {
-    let inputs: Vec<&str> =
-        graph.variables().iter().filter(|v| !v.is_hyperparameter).map(|v| v.name.as_str()).collect();
-    let hyperparameters: Vec<&str> =
-        graph.variables().iter().filter(|v| v.is_hyperparameter).map(|v| v.name.as_str()).collect();
-    let unknown = |name: &str, known: &[&str], what: &str| {
-        let error = data_error("unknown-input", format!("the loss has no {what} `{name}`"));
-        match nearest(name, known.iter().copied()) {
-            Some(near) => error.help(format!("did you mean `{near}`?")),
-            None if known.is_empty() => error.help(format!("it has no {what}s")),
-            None => error.help(format!("it has `{}`", known.join("`, `"))),
-        }
-    };
-    for name in arrays.keys() {
-        if hyperparameters.contains(&name.as_str()) && arrays[name].len() != 1 {
-            return Err(data_error(
-                "batched-hyperparameter",
-                format!("the hyperparameter `{name}` is one number, but an array of shape {} is given", shape_text(arrays[name].shape())),
-            )
-            .help(format!("give it as a parameter: `\"params\": {{\"{name}\": …}}` or `--set {name}=…`")));
-        }
-        if !inputs.contains(&name.as_str()) && !hyperparameters.contains(&name.as_str()) {
-            return Err(unknown(name, &inputs, "input"));
+) -> Result<(), Diagnostic> {
+    for (name, array) in arrays {
+        match graph.variables().iter().find(|v| v.name == *name) {
+            None => return Err(unknown(graph, name, false)),
+            Some(v) if v.is_hyperparameter && array.len() != 1 => {
+                let given = shape_text(array.shape());
+                return Err(data_error(
+                    "batched-hyperparameter",
+                    format!(
+                        "the hyperparameter `{name}` is one number, but an array of shape {given} is given"
+                    ),
+                )
+                .help(format!("give one number: `\"params\": {{\"{name}\": …}}` or `--set {name}=…`"))
+                .help(format!("to vary it over the batch, declare `{name}` as an input, before the `;`")));
+            }
+            Some(_) => {}
         }
     }
     for name in parameters.keys() {
-        if inputs.contains(&name.as_str()) && graph.variables().iter().any(|v| v.name == *name && !v.axes.is_empty()) {
-            return Err(data_error("parameter-for-input", format!("`{name}` is an input with axes, not a hyperparameter"))
-                .help("give its array with the inputs"));
-        }
-        if !inputs.contains(&name.as_str()) && !hyperparameters.contains(&name.as_str()) {
-            return Err(unknown(name, &hyperparameters, "hyperparameter"));
+        match graph.variables().iter().find(|v| v.name == *name) {
+            None => return Err(unknown(graph, name, true)),
+            Some(v) if !v.axes.is_empty() => {
+                return Err(data_error(
+                    "parameter-for-input",
+                    format!("`{name}` is an input with axes, but one number is given for it"),
+                )
+                .help(format!("give its array: `\"inputs\": {{\"{name}\": [ … ]}}`")));
+            }
+            Some(_) => {}
         }
     }
-    let mut data = Data {
-        values: vec![None; graph.variables().len()],
-        extents: Extents { axes: vec![None; graph.axes().len()] },
-        batch: Vec::new(),
-    };
-    // Who told the length of an axis, and who the shape of the batch.
-    let mut told: Vec<Option<String>> = vec![None; graph.axes().len()];
-    let mut batched_by: Option<String> = None;
-    for (position, variable) in graph.variables().iter().enumerate() {
-        let name = &variable.name;
-        let scalar = |value: T| Values { elements: vec![value], shape: Vec::new(), batched: false };
-        if let Some(value) = parameters.get(name) {
-            data.values[position] = Some(scalar(*value));
-            continue;
-        }
-        let Some(array) = arrays.get(name) else {
-            if let Some(default) = &variable.default {
-                data.values[position] = Some(scalar(T::from_number(default)));
-            } else if needed.contains(&VariableId(position as u32)) {
-                return Err(missing(variable));
-            }
-            continue;
-        };
-        if variable.is_hyperparameter {
-            data.values[position] = array.iter().next().map(|value| scalar(*value));
-            continue;
-        }
-        let shape = array.shape();
-        let Some(batch_axes) = shape.len().checked_sub(variable.axes.len()) else {
-            let axes: Vec<&str> = variable.axes.iter().map(|a| graph.axis(*a).name.as_str()).collect();
-            return Err(data_error(
-                "too-few-axes",
-                format!("`{name}` has {} axes, `{}`, but an array of shape {} is given", axes.len(), axes.join("`, `"), shape_text(shape)),
-            )
-            .help(format!("give an array of shape [{}]", axes.join(", "))));
-        };
-        let (batch, own) = shape.split_at(batch_axes);
-        for (axis, length) in variable.axes.iter().zip(own) {
-            let known = &mut data.extents.axes[axis.position()];
-            match *known {
-                Some(before) if before != *length => {
-                    let axis_name = &graph.axis(*axis).name;
-                    let other = told[axis.position()].clone().unwrap_or_default();
-                    return Err(data_error(
-                        "axis-length-mismatch",
-                        format!("the axis `{axis_name}` has length {before} in `{other}` and {length} in `{name}`"),
-                    )
-                    .help("one axis has one length throughout a loss; the trailing axes of an array are the declared ones"));
-                }
-                _ => {
-                    *known = Some(*length);
-                    told[axis.position()].get_or_insert_with(|| name.clone());
-                }
-            }
-        }
-        if batch_axes > 0 {
-            match &batched_by {
-                Some(other) if data.batch != batch => {
-                    return Err(data_error(
-                        "batch-mismatch",
-                        format!(
-                            "the batch has shape {} in `{other}` and {} in `{name}`",
-                            shape_text(&data.batch),
-                            shape_text(batch)
-                        ),
-                    )
-                    .help("inputs with batch axes have the same ones; an input without is shared by the whole batch"));
-                }
-                _ => {
-                    data.batch = batch.to_vec();
-                    batched_by = Some(name.clone());
-                }
-            }
-        }
-        data.values[position] = Some(Values {
-            elements: array.iter().copied().collect(),
-            shape: own.to_vec(),
-            batched: batch_axes > 0,
-        });
-    }
-    Ok(data)
+    Ok(())
 }
 
-fn missing(variable: &Variable) -> Diagnostic {
+fn unknown(graph: &Graph, name: &str, as_parameter: bool) -> Diagnostic {
+    let (code, what) =
+        if as_parameter { ("unknown-hyperparameter", "hyperparameter") } else { ("unknown-input", "input") };
+    let kind = |v: &&Variable| v.is_hyperparameter == as_parameter;
+    let known: Vec<&str> = graph.variables().iter().filter(kind).map(|v| v.name.as_str()).collect();
+    let error = data_error(code, format!("the loss has no {what} `{name}`"));
+    match nearest(name, graph.variables().iter().map(|v| v.name.as_str())) {
+        Some(near) => error.help(format!("did you mean `{near}`?")),
+        None if known.is_empty() => error.help(format!("it has no {what}s")),
+        None => error.help(format!("it has `{}`", known.join("`, `"))),
+    }
+}
+
+fn missing<T>(graph: &Graph, variable: &Variable, arrays: &BTreeMap<String, ArrayD<T>>) -> Diagnostic {
     let name = &variable.name;
     if variable.is_hyperparameter {
-        return data_error("missing-input", format!("the hyperparameter `{name}` has no default and is not given"))
-            .help(format!("give it: `--set {name}=…`"));
+        return data_error(
+            "missing-input",
+            format!("the hyperparameter `{name}` has no default and is not given"),
+        )
+        .help(format!("give it: `--set {name}=…`"));
     }
-    data_error("missing-input", format!("the input `{name}` is not given"))
-        .help(format!("add it to the data: `{{\"inputs\": {{\"{name}\": …}}}}`, or a column or array of that name"))
+    let axes: Vec<&str> = variable.axes.iter().map(|a| graph.axis(*a).name.as_str()).collect();
+    let shown = if axes.is_empty() { name.clone() } else { format!("{name}[{}]", axes.join(",")) };
+    let given: Vec<&str> = arrays.keys().map(String::as_str).collect();
+    let error = data_error("missing-input", format!("the input `{shown}` is not given"));
+    let error =
+        if given.is_empty() { error } else { error.help(format!("the data have `{}`", given.join("`, `"))) };
+    error.help(format!("add it: `{{\"inputs\": {{\"{name}\": …}}}}`, or a column or array of that name"))
 }

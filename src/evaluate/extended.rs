@@ -105,12 +105,39 @@ macro_rules! forwarded {
 }
 
 impl Float for Extended {
-    forwarded! { floor, ceil, round, trunc, fract, abs, sqrt, cbrt, exp, exp2, ln, log2, log10, exp_m1, sin, cos, tan, asin, acos, atan, }
+    forwarded! { floor, ceil, round, trunc, fract, abs, sqrt, cbrt, exp, exp2, ln, log2, log10, exp_m1, cos, asin, acos, }
 
+    // f256 0.11 gives NaN for negative arguments.
     fn ln_1p(self) -> Self {
-        // What rounding 1 + x loses is made up for by the quotient (Kahan; Goldberg 1991, theorem 4).
         let sum = Self::one() + self;
-        if sum == Self::one() { self } else { sum.ln() * self / (sum - Self::one()) }
+        if sum == Self::one() {
+            return self;
+        }
+        if !sum.is_finite() || sum <= Self::zero() {
+            return sum.ln();
+        }
+        // What rounding lost of 1 + x is made good by the last factor (Kahan).
+        sum.ln() * (self / (sum - Self::one()))
+    }
+
+    // f256 0.11 reduces very small arguments of sine, tangent and arctangent to other numbers.
+    fn sin(self) -> Self {
+        if self.abs() < tiny() {
+            return self - self * self * self / Self::from_double(6.0);
+        }
+        Extended(self.0.sin())
+    }
+    fn tan(self) -> Self {
+        if self.abs() < tiny() {
+            return self + self * self * self / Self::from_double(3.0);
+        }
+        Extended(self.0.tan())
+    }
+    fn atan(self) -> Self {
+        if self.abs() < tiny() {
+            return self - self * self * self / Self::from_double(3.0);
+        }
+        Extended(self.0.atan())
     }
 
     fn nan() -> Self {
@@ -189,6 +216,9 @@ impl Float for Extended {
         if n == n.floor() && n.abs() < Self::from_double(1e4) {
             return self.powi(n.to_double() as i32);
         }
+        if self == Self::one() {
+            return self;
+        }
         if self.is_zero() {
             return if n > Self::zero() { Self::zero() } else { Self::infinity() };
         }
@@ -220,15 +250,40 @@ impl Float for Extended {
         Extended(self.0.hypot(other.0))
     }
     fn atan2(self, other: Self) -> Self {
-        Extended(self.0.atan2(&other.0))
+        // The method of f256 0.11 is wrong where the arguments are equal or far apart.
+        let (y, x) = (self, other);
+        if y.is_nan() || x.is_nan() {
+            return Self::nan();
+        }
+        let half_turn = if y.is_sign_negative() { -Self::pi() } else { Self::pi() };
+        let quarter = half_turn / Self::from_double(2.0);
+        let behind = x.is_sign_negative();
+        if y.is_zero() {
+            return if behind { half_turn } else { y };
+        }
+        if y.is_infinite() && x.is_infinite() {
+            let eighth = quarter / Self::from_double(2.0);
+            return if behind { half_turn - eighth } else { eighth };
+        }
+        if y.abs() > x.abs() {
+            return quarter - (x / y).atan();
+        }
+        let angle = (y / x).atan();
+        if behind { angle + half_turn } else { angle }
     }
     fn sin_cos(self) -> (Self, Self) {
         (self.sin(), self.cos())
     }
     fn sinh(self) -> Self {
-        let e = self.exp_m1();
-        let two = Self::from_double(2.0);
-        (e + e / (e + Self::one())) / two
+        let (size, two) = (self.abs(), Self::from_double(2.0));
+        let value = if size > Self::one() {
+            let e = size.exp();
+            (e - e.recip()) / two
+        } else {
+            let e = size.exp_m1();
+            (e + e / (e + Self::one())) / two
+        };
+        if self.is_sign_negative() { -value } else { value }
     }
     fn cosh(self) -> Self {
         let e = self.abs().exp();
@@ -242,7 +297,10 @@ impl Float for Extended {
         e / (e + Self::from_double(2.0))
     }
     fn asinh(self) -> Self {
-        (self + (self * self + Self::one()).sqrt()).ln()
+        let (size, one) = (self.abs(), Self::one());
+        let square = size * size;
+        let value = (size + square / (one + (one + square).sqrt())).ln_1p();
+        if self.is_sign_negative() { -value } else { value }
     }
     fn acosh(self) -> Self {
         (self + (self * self - Self::one()).sqrt()).ln()
@@ -263,14 +321,15 @@ impl Real for Extended {
         Extended(f256::from(value))
     }
     fn to_double(self) -> f64 {
-        // The crate converts to decimal text exactly; that text reads back as the nearest double.
         if self.is_nan() {
             return f64::NAN;
         }
         if self.is_infinite() {
             return if self.is_sign_negative() { f64::NEG_INFINITY } else { f64::INFINITY };
         }
-        format!("{:e}", self.0).parse().unwrap_or(f64::NAN)
+        let (sign, exponent, (high, low)) = self.0.as_sign_exp_signif();
+        let size = round_to_double(high, low, exponent);
+        if sign == 0 { size } else { -size }
     }
     fn pi() -> Self {
         Extended(::f256::consts::PI)
@@ -287,4 +346,51 @@ impl Real for Extended {
     fn polygamma(order: u32, x: Self) -> Self {
         special::polygamma(order, x)
     }
+}
+
+/// Below this, the second term of a power series decides the result to 237 bits.
+fn tiny() -> Extended {
+    Extended::from_double(1e-20)
+}
+
+/// The double nearest to (high*2^128 + low)*2^exponent, the even one of two.
+fn round_to_double(high: u128, low: u128, exponent: i32) -> f64 {
+    let length = if high > 0 { 256 - high.leading_zeros() } else { 128 - low.leading_zeros() } as i32;
+    if length == 0 {
+        return 0.0;
+    }
+    let leading = exponent.saturating_add(length - 1);
+    if leading > 1023 {
+        return f64::INFINITY;
+    }
+    // Subnormal doubles have fewer bits.
+    let kept = (53 - (-1022 - leading).max(0)).max(-1);
+    if kept < 0 {
+        return 0.0;
+    }
+    let dropped = length - kept;
+    let bit = |at: i32| match at {
+        0..128 => low >> at & 1,
+        128..256 => high >> (at - 128) & 1,
+        _ => 0,
+    };
+    let mut kept_bits: u64 = 0;
+    for at in (dropped.max(0)..length).rev() {
+        kept_bits = kept_bits << 1 | bit(at) as u64;
+    }
+    if dropped <= 0 {
+        kept_bits <<= -dropped;
+    } else if bit(dropped - 1) == 1 {
+        let rest_is_zero = (0..dropped - 1).all(|at| bit(at) == 0);
+        if !rest_is_zero || kept_bits & 1 == 1 {
+            kept_bits += 1;
+        }
+    }
+    let power = exponent + dropped;
+    let scale = if power >= -1022 {
+        f64::from_bits(((power + 1023) as u64) << 52)
+    } else {
+        f64::from_bits(1 << (power + 1074))
+    };
+    kept_bits as f64 * scale
 }

@@ -27,7 +27,7 @@ impl Real for f64 {
         libm::lgamma(self)
     }
     fn polygamma(order: u32, x: Self) -> Self {
-        special::polygamma(order, x)
+        if order == 0 { special::digamma_double(x) } else { special::polygamma(order, x) }
     }
 }
 
@@ -55,6 +55,6 @@ impl Real for f32 {
         libm::lgamma(self.into()) as f32
     }
     fn polygamma(order: u32, x: Self) -> Self {
-        special::polygamma(order, f64::from(x)) as f32
+        <f64 as Real>::polygamma(order, x.into()) as f32
     }
 }

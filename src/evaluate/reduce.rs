@@ -1,180 +1,261 @@
-//! Reductions over arrays.
+//! Reductions over arrays, which may arrive in several pieces.
 
-use super::array::{Array, Walk};
+use super::array::{Array, Dimensions, Nest, volume};
 use crate::graph::{IndexId, Reduction};
 use crate::real::Real;
 
-/// Reduces `body` over `reduced` (with their lengths), keeping those positions where `filter` is not 0.
+/// A reduction under way: a state for each position of the result.
 ///
-/// Also says whether a reduction that needs at least one element was empty somewhere; its value is NaN there.
-pub(super) fn reduce<T: Real>(
+/// The body arrives in one piece or, where it would be too large, in slices along the first reduced index. Each
+/// position takes its values in the same order either way, and on its own, so the result depends to the bit
+/// neither on the slices nor on what stands beside it in the block.
+pub(super) struct Reducer<T> {
     reduction: Reduction,
-    body: &Array<T>,
-    filter: Option<&Array<T>>,
-    reduced: &[(IndexId, usize)],
-    buffer: Vec<T>,
-) -> (Array<T>, bool) {
-    let kept: Vec<(IndexId, usize)> = {
-        let mut kept: Vec<_> = body
-            .dimensions
-            .iter()
-            .chain(filter.iter().flat_map(|f| f.dimensions.iter()))
-            .copied()
-            .filter(|d| !reduced.iter().any(|r| r.0 == d.0))
-            .collect();
-        kept.sort_unstable();
-        kept.dedup();
-        kept
-    };
-    let lane = body.lane.max(filter.map_or(1, |f| f.lane));
-    let mut elements = buffer;
-    elements.clear();
-    let mut any_empty = false;
-    let strides = |array: &Array<T>| (array.strides(&kept), array.strides(reduced));
-    let (outer_body, inner_body) = strides(body);
-    let (outer_filter, inner_filter) = match filter {
-        Some(filter) => strides(filter),
-        None => (vec![0; kept.len()], vec![0; reduced.len()]),
-    };
-    let mut state: Vec<Accumulator<T>> = Vec::with_capacity(lane);
-    let mut outer = Walk::new(&kept, vec![outer_body, outer_filter]);
-    while let Some((at_body, at_filter)) = outer.next().map(|o| (o[0], o[1])) {
-        state.clear();
-        state.resize(lane, Accumulator::new());
-        let passes = if matches!(reduction, Reduction::LogSumExp | Reduction::Norm) { 2 } else { 1 };
-        for pass in 0..passes {
-            if pass == 1 {
-                state.iter_mut().for_each(Accumulator::begin_second_pass);
+    kept: Dimensions,
+    lane: usize,
+    total: Vec<T>,
+    /// What rounding lost of `total` so far.
+    lost: Vec<T>,
+    extreme: Vec<T>,
+    /// How many values took part; the same everywhere where there is no filter.
+    counts: Vec<usize>,
+    everywhere: usize,
+    second: bool,
+}
+
+impl<T: Real> Reducer<T> {
+    /// Begins a reduction whose result varies with `kept` and the lane.
+    pub fn new(reduction: Reduction, kept: Dimensions, lane: usize, filtered: bool) -> Self {
+        let length = volume(&kept) * lane;
+        let (total, extreme) = match reduction {
+            Reduction::Product => (T::one(), T::zero()),
+            Reduction::Max | Reduction::LogSumExp => (T::zero(), T::neg_infinity()),
+            Reduction::Min => (T::zero(), T::infinity()),
+            _ => (T::zero(), T::zero()),
+        };
+        Reducer {
+            reduction,
+            kept,
+            lane,
+            total: vec![total; length],
+            lost: vec![T::zero(); length],
+            extreme: vec![extreme; length],
+            counts: vec![0; if filtered { length } else { 0 }],
+            everywhere: 0,
+            second: false,
+        }
+    }
+
+    /// Takes the values of `body` over `reduced`, at those positions where `filter` is not 0.
+    pub fn take(&mut self, body: &Array<T>, filter: Option<&Array<T>>, reduced: &[(IndexId, usize)]) {
+        let two = T::one() + T::one();
+        match (self.reduction, self.second) {
+            (Reduction::Sum | Reduction::Mean, _) => {
+                self.drive(body, filter, reduced, |total, lost, _, v| add(total, lost, v));
             }
-            let mut inner = Walk::new(reduced, vec![inner_body.clone(), inner_filter.clone()]);
-            while let Some((b, f)) = inner.next().map(|o| (at_body + o[0], at_filter + o[1])) {
-                for (j, accumulator) in state.iter_mut().enumerate() {
-                    let takes_part = match filter {
-                        Some(filter) => filter.elements[f + j * filter.lane_stride()] != T::zero(),
-                        None => true,
-                    };
-                    if takes_part {
-                        let value = body.elements[b + j * body.lane_stride()];
-                        accumulator.take(reduction, pass, value);
+            (Reduction::Product, _) => {
+                self.drive(body, filter, reduced, |total, _, _, v| *total = *total * v)
+            }
+            (Reduction::Any, _) => self.drive(body, filter, reduced, |total, _, _, v| {
+                if v != T::zero() {
+                    *total = T::one();
+                }
+            }),
+            // NaN wins: once there, nothing is greater.
+            (Reduction::Max | Reduction::LogSumExp, false) => {
+                self.drive(body, filter, reduced, |_, _, extreme, v| {
+                    if v > *extreme || v.is_nan() {
+                        *extreme = v;
+                    }
+                });
+            }
+            (Reduction::Min, _) => self.drive(body, filter, reduced, |_, _, extreme, v| {
+                if v < *extreme || v.is_nan() {
+                    *extreme = v;
+                }
+            }),
+            (Reduction::LogSumExp, true) => self.drive(body, filter, reduced, |total, lost, extreme, v| {
+                add(total, lost, (v - *extreme).exp());
+            }),
+            (Reduction::Norm, false) => self.drive(body, filter, reduced, |total, lost, extreme, v| {
+                add(total, lost, v * v);
+                let size = v.abs();
+                if size > *extreme || size.is_nan() {
+                    *extreme = size;
+                }
+            }),
+            // Scaled by a half more than the largest, so that squares neither overflow nor vanish.
+            (Reduction::Norm, true) => self.drive(body, filter, reduced, |total, lost, extreme, v| {
+                let scaled = v / *extreme / two;
+                add(total, lost, scaled * scaled);
+            }),
+            (Reduction::Max, true) => {}
+        }
+    }
+
+    /// Whether the values are needed a second time; if so, gets ready for them.
+    pub fn needs_second_pass(&mut self) -> bool {
+        let needed = !self.second
+            && match self.reduction {
+                Reduction::LogSumExp => self.extreme.iter().any(|e| e.is_finite()),
+                Reduction::Norm => (0..self.total.len()).any(|at| !self.squares_are_safe(at)),
+                _ => false,
+            };
+        if needed {
+            self.second = true;
+            match self.reduction {
+                Reduction::Norm => {
+                    for at in 0..self.total.len() {
+                        if !self.squares_are_safe(at) {
+                            (self.total[at], self.lost[at]) = (T::zero(), T::zero());
+                        } else {
+                            // Marked as done; the second pass adds to it without effect on the result.
+                            let norm = self.sum(at).sqrt();
+                            (self.total[at], self.lost[at]) = (T::zero(), T::zero());
+                            self.extreme[at] = -norm;
+                        }
                     }
                 }
-                inner.advance();
+                // One for the largest itself: what remains is small where the others are, and keeps its digits.
+                _ => self.total.iter_mut().for_each(|t| *t = -T::one()),
             }
         }
-        for accumulator in &state {
-            let (value, empty) = accumulator.result(reduction);
-            any_empty |= empty;
-            elements.push(value);
-        }
-        outer.advance();
-    }
-    (Array { dimensions: kept, lane, elements }, any_empty)
-}
-
-/// The state of one reduction.
-#[derive(Clone, Copy)]
-struct Accumulator<T> {
-    total: T,
-    /// What rounding lost of `total` so far (Neumaier 1974).
-    lost: T,
-    extreme: T,
-    count: usize,
-}
-
-impl<T: Real> Accumulator<T> {
-    fn new() -> Self {
-        Accumulator { total: T::zero(), lost: T::zero(), extreme: T::nan(), count: 0 }
+        needed
     }
 
-    fn begin_second_pass(&mut self) {
-        (self.total, self.lost) = (T::zero(), T::zero());
+    /// Whether the sum of squares neither overflowed nor lost digits at the lower end of the range.
+    fn squares_are_safe(&self, at: usize) -> bool {
+        let extreme = self.extreme[at];
+        let least = (T::min_positive_value() / T::epsilon()).sqrt();
+        extreme == T::zero() || !extreme.is_finite() || (extreme > least && self.total[at].is_finite())
     }
 
-    fn add(&mut self, value: T) {
-        let sum = self.total + value;
-        if sum.is_finite() {
-            self.lost = self.lost
-                + if self.total.abs() >= value.abs() {
-                    (self.total - sum) + value
-                } else {
-                    (value - sum) + self.total
-                };
-        }
-        self.total = sum;
+    fn sum(&self, at: usize) -> T {
+        // With infinities, what was lost is NaN and means nothing.
+        if self.total[at].is_finite() { self.total[at] + self.lost[at] } else { self.total[at] }
     }
 
-    fn take(&mut self, reduction: Reduction, pass: usize, value: T) {
-        match (reduction, pass) {
-            (Reduction::Sum | Reduction::Mean, _) => self.add(value),
-            (Reduction::Product, _) => {
-                self.total = if self.count == 0 { value } else { self.total * value };
-            }
-            (Reduction::Any, _) => {
-                if value != T::zero() {
-                    self.total = T::one();
-                }
-            }
-            (Reduction::Max | Reduction::LogSumExp, 0) => {
-                // NaN wins.
-                if self.count == 0 || value > self.extreme || value.is_nan() {
-                    self.extreme = value;
-                }
-            }
-            (Reduction::Min, _) => {
-                if self.count == 0 || value < self.extreme || value.is_nan() {
-                    self.extreme = value;
-                }
-            }
-            (Reduction::Norm, 0) => {
-                let size = value.abs();
-                if self.count == 0 || size > self.extreme || size.is_nan() {
-                    self.extreme = size;
-                }
-            }
-            (Reduction::LogSumExp, _) => {
-                if self.extreme.is_finite() {
-                    self.add((value - self.extreme).exp());
-                }
-            }
-            // Scaled by the largest, so that squares neither overflow nor vanish.
-            (Reduction::Norm, _) => {
-                if self.extreme.is_finite() && self.extreme > T::zero() {
-                    let scaled = value / self.extreme;
-                    self.add(scaled * scaled);
-                }
-            }
-            (Reduction::Max, _) => {}
+    /// The values, and whether one of them had nothing to take part (it is NaN).
+    pub fn finish(self, mut buffer: Vec<T>) -> (Array<T>, Vec<usize>) {
+        buffer.clear();
+        let mut empty = Vec::new();
+        for at in 0..self.total.len() {
+            let count = if self.counts.is_empty() { self.everywhere } else { self.counts[at] };
+            buffer.push(if count == 0 && self.reduction.keeps_filter() {
+                empty.push(at);
+                T::nan()
+            } else {
+                self.value(at, count)
+            });
         }
-        if pass == 0 {
-            self.count += 1;
-        }
+        (Array { dimensions: self.kept, lane: self.lane, elements: buffer }, empty)
     }
 
-    /// The value, and whether there was nothing to take it of.
-    fn result(&self, reduction: Reduction) -> (T, bool) {
-        let sum = self.total + self.lost;
-        let needs_one = matches!(
-            reduction,
-            Reduction::Max | Reduction::Min | Reduction::Mean | Reduction::LogSumExp
-        );
-        if self.count == 0 {
-            return match reduction {
-                Reduction::Product => (T::one(), false),
-                _ if needs_one => (T::nan(), true),
-                _ => (T::zero(), false),
-            };
-        }
-        let value = match reduction {
-            Reduction::Sum => sum,
-            Reduction::Mean => sum / T::from_double(self.count as f64),
-            Reduction::Product | Reduction::Any => self.total,
-            Reduction::Max | Reduction::Min => self.extreme,
+    fn value(&self, at: usize, count: usize) -> T {
+        let extreme = self.extreme[at];
+        match self.reduction {
+            Reduction::Sum => self.sum(at),
+            Reduction::Mean => self.sum(at) / T::from_double(count as f64),
+            Reduction::Product | Reduction::Any => self.total[at],
+            Reduction::Max | Reduction::Min => extreme,
             // All minus infinity, or one infinity or NaN: the largest is the result.
-            Reduction::LogSumExp if !self.extreme.is_finite() => self.extreme,
-            Reduction::LogSumExp => self.extreme + sum.ln(),
-            Reduction::Norm if !self.extreme.is_finite() || self.extreme == T::zero() => self.extreme,
-            Reduction::Norm => self.extreme * sum.sqrt(),
-        };
-        (value, false)
+            Reduction::LogSumExp if !extreme.is_finite() => extreme,
+            Reduction::LogSumExp => extreme + self.sum(at).ln_1p(),
+            Reduction::Norm if extreme == T::zero() => T::zero(),
+            Reduction::Norm if extreme.is_nan() => extreme,
+            Reduction::Norm if extreme == T::infinity() => extreme,
+            Reduction::Norm if extreme < T::zero() => -extreme,
+            Reduction::Norm if !self.second => self.sum(at).sqrt(),
+            Reduction::Norm => extreme * ((T::one() + T::one()) * self.sum(at).sqrt()),
+        }
     }
+
+    /// Lets `step` change the state of each position by each of its values, in order.
+    ///
+    /// The state is (total, lost, extreme).
+    fn drive(
+        &mut self,
+        body: &Array<T>,
+        filter: Option<&Array<T>>,
+        reduced: &[(IndexId, usize)],
+        step: impl Fn(&mut T, &mut T, &mut T, T),
+    ) {
+        if !self.second {
+            self.everywhere += volume(reduced);
+        }
+        // The lane, or else the innermost kept index if nothing reduced lies within it, is done side by side.
+        let mut outer = self.kept.clone();
+        let innermost = body.dimensions.last().copied();
+        let (width, body_width, filter_width) = match outer.last().copied() {
+            Some(last) if self.lane == 1 && innermost == Some(last) => {
+                outer.pop();
+                (last.1, body.strides(&[last])[0], filter.map_or(0, |f| f.strides(&[last])[0]))
+            }
+            _ => (self.lane, body.lane_stride(), filter.map_or(0, Array::lane_stride)),
+        };
+        let strides = |array: &Array<T>| (array.strides(&outer), array.strides(reduced));
+        let (body_outer, body_inner) = strides(body);
+        let (filter_outer, filter_inner) =
+            filter.map_or_else(|| (vec![0; outer.len()], vec![0; reduced.len()]), strides);
+        let outside = Nest::new(outer.iter().map(|d| d.1), [&body_outer, &filter_outer]);
+        let inside = Nest::new(reduced.iter().map(|d| d.1), [&body_inner, &filter_inner]);
+        let counting = !self.second;
+        let mut state = 0;
+        outside.for_each([0, 0], |start| {
+            for k in 0..outside.run as isize {
+                let start = [start[0] + k * outside.strides[0], start[1] + k * outside.strides[1]];
+                let range = state..state + width;
+                state += width;
+                let (total, lost) = (&mut self.total[range.clone()], &mut self.lost[range.clone()]);
+                let extreme = &mut self.extreme[range.clone()];
+                inside.for_each(start, |[b, f]| match filter {
+                    Some(filter) => {
+                        let counts = &mut self.counts[range.clone()];
+                        for k in 0..inside.run as isize {
+                            let (b, f) = (b + k * inside.strides[0], f + k * inside.strides[1]);
+                            for j in 0..width {
+                                if filter.elements[(f + j as isize * filter_width) as usize] != T::zero() {
+                                    let value = body.elements[(b + j as isize * body_width) as usize];
+                                    step(&mut total[j], &mut lost[j], &mut extreme[j], value);
+                                    counts[j] += usize::from(counting);
+                                }
+                            }
+                        }
+                    }
+                    None if width == 1 => {
+                        let (mut t, mut l, mut e) = (total[0], lost[0], extreme[0]);
+                        let stride = inside.strides[0];
+                        for k in 0..inside.run as isize {
+                            step(&mut t, &mut l, &mut e, body.elements[(b + k * stride) as usize]);
+                        }
+                        (total[0], lost[0], extreme[0]) = (t, l, e);
+                    }
+                    None => {
+                        for k in 0..inside.run as isize {
+                            let at = (b + k * inside.strides[0]) as usize;
+                            let states = total.iter_mut().zip(lost.iter_mut()).zip(extreme.iter_mut());
+                            if body_width == 1 {
+                                for (((t, l), e), v) in states.zip(&body.elements[at..at + width]) {
+                                    step(t, l, e, *v);
+                                }
+                            } else {
+                                for (j, ((t, l), e)) in states.enumerate() {
+                                    step(t, l, e, body.elements[at + j * body_width as usize]);
+                                }
+                            }
+                        }
+                    }
+                });
+            }
+        });
+    }
+}
+
+/// Adds `value` to `total`, and the rounding error to `lost` (Knuth, The Art of Computer Programming 4.2.2).
+#[inline(always)]
+pub(super) fn add<T: Real>(total: &mut T, lost: &mut T, value: T) {
+    let sum = *total + value;
+    let part = sum - *total;
+    *lost = *lost + ((*total - (sum - part)) + (value - part));
+    *total = sum;
 }

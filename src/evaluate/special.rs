@@ -31,8 +31,22 @@ fn large<T: Real>() -> T {
     T::from_double((bits * 0.25).max(10.0))
 }
 
+/// Below this the recurrence would take many steps, and reflection is used.
+const FAR_NEGATIVE: f64 = -30.0;
+
 fn factorial<T: Real>(n: u32) -> T {
     (1..=n).fold(T::one(), |product, k| product * T::from_double(k.into()))
+}
+
+/// Whether it is one of 0, -1, -2, …, where the gamma function has its poles.
+fn is_pole<T: Real>(x: T) -> bool {
+    x <= T::zero() && x == x.floor()
+}
+
+/// The distance to the nearest whole number, with the sign. It is exact.
+fn from_nearest_whole<T: Real>(x: T) -> T {
+    let rest = x - x.floor();
+    if rest > T::from_double(0.5) { rest - T::one() } else { rest }
 }
 
 /// log |gamma(x)|, by Stirling's series (Abramowitz & Stegun 6.1.40) behind the recurrence gamma(x+1) = x*gamma(x).
@@ -40,8 +54,13 @@ pub fn lgamma<T: Real>(x: T) -> T {
     if x.is_nan() || x.is_infinite() {
         return x.abs();
     }
-    if x <= T::zero() && x == x.floor() {
+    if is_pole(x) {
         return T::infinity();
+    }
+    if x < T::from_double(FAR_NEGATIVE) {
+        // gamma(x)*gamma(1 - x) = pi/sin(pi*x) (Abramowitz & Stegun 6.1.17).
+        let sine = (T::pi() * from_nearest_whole(x)).sin().abs();
+        return (T::pi() / sine).ln() - lgamma(T::one() - x);
     }
     let (mut x, mut shift) = (x, T::zero());
     let mut product = T::one();
@@ -70,11 +89,17 @@ pub fn lgamma<T: Real>(x: T) -> T {
 
 /// The `order`-th derivative of digamma (Abramowitz & Stegun 6.4.11), behind its recurrence.
 pub fn polygamma<T: Real>(order: u32, x: T) -> T {
-    if x.is_nan() || (x <= T::zero() && x == x.floor()) || x < T::from_double(-1e4) {
+    if x.is_nan() || is_pole(x) || x == T::neg_infinity() {
         return T::nan();
     }
+    if x.is_infinite() {
+        return if order == 0 { x } else { T::zero() };
+    }
+    if x < T::from_double(FAR_NEGATIVE) {
+        return reflected_polygamma(order, x);
+    }
     let m = order as i32;
-    let sign = if order % 2 == 0 { -T::one() } else { T::one() };
+    let sign = if order.is_multiple_of(2) { -T::one() } else { T::one() };
     let scale = factorial::<T>(order);
     let (mut x, mut shift) = (x, T::zero());
     while x < large::<T>() + T::from_double(order.into()) {
@@ -88,7 +113,8 @@ pub fn polygamma<T: Real>(order: u32, x: T) -> T {
         factorial::<T>(order - 1) / x.powi(m) + scale / (two * x.powi(m + 1))
     };
     // (2k + m - 1)!/(2k)! / x^(2k + m), from one k to the next.
-    let mut ratio = if order == 0 { T::one() / (two * x * x) } else { factorial::<T>(order + 1) / (two * x.powi(m + 2)) };
+    let mut ratio =
+        if order == 0 { T::one() / (two * x * x) } else { factorial::<T>(order + 1) / (two * x.powi(m + 2)) };
     for (k, b) in (1_u32..).zip(bernoulli()) {
         let term = T::from_number(b) * ratio;
         sum = sum + term;
@@ -97,9 +123,31 @@ pub fn polygamma<T: Real>(order: u32, x: T) -> T {
         }
         let n = f64::from(2 * k + order);
         // The two products are exact in a double, their quotient is not: divide in T.
-        ratio = ratio * T::from_double(n * (n + 1.0)) / (T::from_double(f64::from((2 * k + 1) * (2 * k + 2))) * x * x);
+        ratio = ratio * T::from_double(n * (n + 1.0))
+            / (T::from_double(f64::from((2 * k + 1) * (2 * k + 2))) * x * x);
     }
     sign * (sum + shift)
+}
+
+/// By psi_n(1 - x) + (-1)^(n+1)*psi_n(x) = (-1)^n*pi*(d/dx)^n cot(pi*x) (Abramowitz & Stegun 6.4.7).
+fn reflected_polygamma<T: Real>(order: u32, x: T) -> T {
+    let angle = T::pi() * from_nearest_whole(x);
+    let cotangent = angle.tan().recip();
+    // The derivatives of the cotangent are polynomials in it: cot' = -(1 + cot^2).
+    let mut polynomial = vec![T::zero(), T::one()];
+    for _ in 0..order {
+        let mut next = vec![T::zero(); polynomial.len() + 1];
+        for (degree, coefficient) in polynomial.iter().enumerate().skip(1) {
+            let slope = *coefficient * T::from_double(degree as f64) * T::pi();
+            next[degree - 1] = next[degree - 1] - slope;
+            next[degree + 1] = next[degree + 1] - slope;
+        }
+        polynomial = next;
+    }
+    let derivative = polynomial.iter().rev().fold(T::zero(), |value, c| value * cotangent + *c);
+    let mirrored = polygamma(order, T::one() - x);
+    let result = mirrored - T::pi() * if order.is_multiple_of(2) { derivative } else { -derivative };
+    if order.is_multiple_of(2) { result } else { -result }
 }
 
 /// The error function, by its series with positive terms (Abramowitz & Stegun 7.1.6).
@@ -120,19 +168,74 @@ pub fn erf<T: Real>(x: T) -> T {
 
 /// The complementary error function; for large x by its continued fraction (Abramowitz & Stegun 7.1.14).
 pub fn erfc<T: Real>(x: T) -> T {
-    if x < T::from_double(6.0) {
+    // Up to here the difference loses five digits, which a type of 71 can spare; the fraction would be long.
+    if x.is_nan() || x < T::from_double(3.0) {
         return T::one() - erf(x);
     }
     if x > T::from_double(1e5) {
         return T::zero();
     }
-    // From the inside out; the number of terms needed falls with x.
+    // From the inside out. After n steps the error is about exp(-2*x*sqrt(2*n)).
     let two = T::one() + T::one();
-    let bits = -T::epsilon().to_double().log2();
-    let terms = (bits * bits / (x.to_double() * x.to_double())) as u32 + 60;
+    let digits = -T::epsilon().to_double().ln() / (2.0 * x.to_double());
+    let terms = (digits * digits) as u32 + 60;
     let mut fraction = x;
     for k in (1..=terms).rev() {
         fraction = x + T::from_double(k.into()) / two / fraction;
     }
     (-x * x).exp() / (T::pi().sqrt() * fraction)
+}
+
+/// Digamma in double precision: near its zero at 1.46 the series above would lose digits.
+///
+/// On [1, 2] it is (x - zero) times a Chebyshev series in 2*x - 3, whose coefficients were computed with mpmath.
+pub fn digamma_double(x: f64) -> f64 {
+    /// The zero, in two parts.
+    const ZERO: [f64; 2] = [1.461_632_144_968_362_2, 9.549_995_429_965_697e-17];
+    const COEFFICIENTS: [f64; 24] = [
+        0.983_570_260_441_567,
+        -0.227_064_086_334_644_4,
+        0.033_368_899_023_930_11,
+        -0.005_320_077_271_596_548,
+        0.000_878_865_693_782_050_5,
+        -0.000_147_734_926_506_060_44,
+        2.506_054_346_835_914_6e-05,
+        -4.272_103_402_999_332_4e-06,
+        7.302_769_272_465_923e-07,
+        -1.250_288_681_355_959_4e-07,
+        2.142_500_932_235_947_2e-08,
+        -3.673_295_918_565_179e-09,
+        6.299_717_236_108_931e-10,
+        -1.080_593_028_883_266e-10,
+        1.853_735_192_053_638e-11,
+        -3.180_235_365_825_53e-12,
+        5.456_147_570_322_795e-13,
+        -9.360_993_131_036_438e-14,
+        1.606_064_636_295_075e-14,
+        -2.755_543_137_743_881_5e-15,
+        4.727_736_178_601_912e-16,
+        -8.111_484_203_465_09e-17,
+        1.391_707_769_474_154e-17,
+        -2.387_790_108_218_862_5e-18,
+    ];
+    if !(-10.0..10.0).contains(&x) || is_pole(x) {
+        return polygamma(0, x);
+    }
+    let (mut x, mut shift) = (x, 0.0);
+    while x > 2.0 {
+        x -= 1.0;
+        shift += 1.0 / x;
+    }
+    while x < 1.0 {
+        shift -= 1.0 / x;
+        x += 1.0;
+    }
+    // Clenshaw's recurrence.
+    let t = 2.0 * x - 3.0;
+    let (mut after, mut next) = (0.0, 0.0);
+    for c in COEFFICIENTS[1..].iter().rev() {
+        (after, next) = (next, 2.0 * t * next - after + c);
+    }
+    let quotient = t * next - after + COEFFICIENTS[0];
+    shift + ((x - ZERO[0]) - ZERO[1]) * quotient
 }

@@ -43,7 +43,7 @@ impl Graph {
                 let mut fresh = Vec::with_capacity(bound.len());
                 let mut map = Vec::with_capacity(bound.len());
                 for index in bound {
-                    let (name, range) = (self.index(index).name.clone(), self.index(index).range);
+                    let (name, range) = (self.index_entry(index).name.clone(), self.index_entry(index).range);
                     let new = self.fresh_index(&name, range);
                     let value = self.index_value(new);
                     fresh.push(new);

@@ -50,8 +50,7 @@ impl Graph {
             (_, true) => false,
             _ => constant.is_negative(),
         };
-        let (left, right) =
-            if on_left { (-&constant, Number::ZERO) } else { (Number::ZERO, constant) };
+        let (left, right) = if on_left { (-&constant, Number::ZERO) } else { (Number::ZERO, constant) };
         (self.linear(left, &negative), self.linear(right, &positive))
     }
 
@@ -217,8 +216,12 @@ impl Graph {
                 let at_high = coefficient.is_positive() == upper;
                 let bound = match self.op(term) {
                     Op::Index(index) => {
-                        let range = self.index(index).range?;
-                        if at_high { self.linear(Number::MINUS_ONE, &[(Number::ONE, range.high)]) } else { range.low }
+                        let range = self.index_entry(index).range?;
+                        if at_high {
+                            self.linear(Number::MINUS_ONE, &[(Number::ONE, range.high)])
+                        } else {
+                            range.low
+                        }
                     }
                     Op::Access(variable) => match self.variable(variable).domain {
                         super::Domain::Index(axis) if at_high => {

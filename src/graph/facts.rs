@@ -77,10 +77,10 @@ impl Graph {
                     Interval::open(value.next_down(), value.next_up())
                 }
             }
-            Op::Pi => Interval::closed(3.141592653589793, 3.1415926535897936),
+            Op::Pi => Interval::closed(std::f64::consts::PI, std::f64::consts::PI.next_up()),
             Op::Access(variable) => self.variable(variable).domain.interval(),
             Op::Index(index) => {
-                let low = self.index(index).range.map_or(f64::NEG_INFINITY, |r| self.known(r.low).low);
+                let low = self.index_entry(index).range.map_or(f64::NEG_INFINITY, |r| self.known(r.low).low);
                 Interval { low, low_open: low.is_infinite(), ..Interval::REALS }
             }
             Op::Size(_) => Interval::NON_NEGATIVE,
@@ -157,7 +157,13 @@ impl Graph {
         let exact = match (function, arguments.as_slice()) {
             (Function::Max, [first, rest @ ..]) => rest.iter().fold(*first, |a, b| Interval {
                 low: a.low.max(b.low),
-                low_open: if a.low == b.low { a.low_open && b.low_open } else if a.low > b.low { a.low_open } else { b.low_open },
+                low_open: if a.low == b.low {
+                    a.low_open && b.low_open
+                } else if a.low > b.low {
+                    a.low_open
+                } else {
+                    b.low_open
+                },
                 ..a.hull(b)
             }),
             (Function::Min, _) => {
@@ -165,7 +171,13 @@ impl Graph {
                 negated
                     .reduce(|a, b| Interval {
                         low: a.low.max(b.low),
-                        low_open: if a.low == b.low { a.low_open && b.low_open } else if a.low > b.low { a.low_open } else { b.low_open },
+                        low_open: if a.low == b.low {
+                            a.low_open && b.low_open
+                        } else if a.low > b.low {
+                            a.low_open
+                        } else {
+                            b.low_open
+                        },
                         ..a.hull(&b)
                     })
                     .map_or(Interval::REALS, |i| i.negate())
@@ -176,11 +188,13 @@ impl Graph {
             }
             (Function::Erf | Function::Erfc | Function::Lgamma | Function::Digamma, _) => entry.range,
             (_, [a]) if entry.monotone == Monotone::Increasing => {
-                let inside = if function == Function::Log || function == Function::Log2 || function == Function::Log10 {
-                    a.intersect(&Interval::NON_NEGATIVE)
-                } else {
-                    Some(*a)
-                };
+                let inside =
+                    if function == Function::Log || function == Function::Log2 || function == Function::Log10
+                    {
+                        a.intersect(&Interval::NON_NEGATIVE)
+                    } else {
+                        Some(*a)
+                    };
                 inside.map_or(entry.range, |i| i.increasing(|x| function.evaluate(&[x])))
             }
             _ => entry.range,
@@ -193,7 +207,9 @@ impl Graph {
         let mut pending = vec![node];
         while let Some(top) = pending.pop() {
             match self.op(top) {
-                Op::Index(_) | Op::Size(_) | Op::Function(Function::Floor | Function::Round | Function::Sign) => {}
+                Op::Index(_)
+                | Op::Size(_)
+                | Op::Function(Function::Floor | Function::Round | Function::Sign) => {}
                 Op::Constant(id) if self.number(id).is_integer() => {}
                 Op::Access(variable) => match &self.variable(variable).domain {
                     Domain::Integer | Domain::Index(_) => {}

@@ -103,7 +103,7 @@ impl Indices {
 
 impl Graph {
     /// The index that `id` names.
-    pub fn index(&self, id: IndexId) -> &Index {
+    pub fn index_entry(&self, id: IndexId) -> &Index {
         &self.indices.table[id.position()]
     }
 
@@ -112,7 +112,7 @@ impl Graph {
     /// # Panics
     /// While the formula is still being read, an index may have no range yet.
     pub fn range(&self, id: IndexId) -> Range {
-        self.index(id).range.expect("every index of a finished expression has a range")
+        self.index_entry(id).range.expect("every index of a finished expression has a range")
     }
 
     /// The indices that a reduction binds, ascending.

@@ -200,14 +200,15 @@ impl Graph {
 
     /// Splits a sum into its content and what remains: `2*x - 2*y` into 2 and `x - y`.
     ///
-    /// The sign of the content makes the constant of the remainder positive or, where there is none, the first
-    /// coefficient; so `p - 1` and `1 - p` differ by their content only.
+    /// The sign of the content makes the constant of the remainder positive or, where there is none, the coefficient
+    /// of the term with the first variable; so `p - 1` and `1 - p` differ by their content only.
     pub fn split_content(&mut self, node: NodeId) -> (Number, NodeId) {
         if self.op(node) != Op::Linear {
             return (Number::ONE, node);
         }
         let (constant, terms) = self.terms(node);
-        let leading = if constant.is_zero() { &terms[0].0 } else { &constant };
+        let first = terms.iter().min_by_key(|(_, term)| (self.look(*term), *term));
+        let leading = if constant.is_zero() { first.map_or(&constant, |(c, _)| c) } else { &constant };
         let negative = leading.is_negative();
         let mut content = Number::ZERO;
         for value in terms.iter().map(|(c, _)| c).chain([&constant]) {
@@ -233,10 +234,8 @@ fn common_measure(a: &Number, b: &Number) -> Number {
         if a == b {
             return a;
         }
-        let Some(rest) = a
-            .checked_div(&b)
-            .and_then(|q| q.floor().checked_mul(&b))
-            .and_then(|whole| a.checked_sub(&whole))
+        let Some(rest) =
+            a.checked_div(&b).and_then(|q| q.floor().checked_mul(&b)).and_then(|whole| a.checked_sub(&whole))
         else {
             return Number::ONE;
         };

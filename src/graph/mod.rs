@@ -110,6 +110,18 @@ pub struct Axis {
     pub declared_by: (VariableId, usize),
 }
 
+/// What a node looks like, whatever the names of its indices and the order in which nodes came into being. Where an
+/// order of terms shows (which sign a difference has, what is printed first), it is this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Look {
+    /// The first variable in it, as declared.
+    pub lead: u32,
+    /// Larger expressions come first.
+    pub size: std::cmp::Reverse<u32>,
+    /// A hash of the shape.
+    shape: u64,
+}
+
 /// The arena. See the module's documentation for its invariants.
 #[derive(Clone, Default)]
 pub struct Graph {
@@ -119,6 +131,7 @@ pub struct Graph {
     pool: Vec<NodeId>,
     free: Vec<FreeSetId>,
     heights: Vec<u16>,
+    looks: Vec<Look>,
     table: HashTable<NodeId>,
     numbers: Vec<Number>,
     number_ids: FxHashMap<Number, NumberId>,
@@ -286,6 +299,7 @@ impl Graph {
             }
             _ => {}
         }
+        self.looks.push(self.look_of(op, operands));
         self.ops.push(op);
         self.pool.extend_from_slice(operands);
         self.starts.push(self.pool.len() as u32);
@@ -297,6 +311,41 @@ impl Graph {
             hash_node(ops[at], &pool[starts[at] as usize..starts[at + 1] as usize])
         });
         node
+    }
+
+    /// See [`Look`].
+    pub(crate) fn look(&self, node: NodeId) -> Look {
+        self.looks[node.position()]
+    }
+
+    fn look_of(&self, op: Op, operands: &[NodeId]) -> Look {
+        let mut hasher = FxHasher::default();
+        let mut lead = u32::MAX;
+        match op {
+            Op::Constant(id) => self.number(id).hash(&mut hasher),
+            Op::Access(variable) => {
+                lead = variable.0;
+                (1, variable).hash(&mut hasher);
+            }
+            Op::Index(_) => 2.hash(&mut hasher),
+            Op::Reduce(reduction, _) => (3, reduction).hash(&mut hasher),
+            other => other.hash(&mut hasher),
+        }
+        let mut shape = hasher.finish();
+        let mut size: u32 = 1;
+        // Operands that may stand in any order count alike in any order.
+        let ordered = !matches!(op, Op::Linear | Op::Product | Op::And | Op::Or | Op::Compare(_));
+        for (at, operand) in operands.iter().enumerate() {
+            let look = self.looks[operand.position()];
+            let weight = if ordered { at as u64 + 1 } else { 1 };
+            let mixed = (look.shape ^ look.shape >> 29)
+                .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                .wrapping_mul(2 * weight + 1);
+            shape = shape.wrapping_add(mixed);
+            lead = lead.min(look.lead);
+            size = size.saturating_add(look.size.0);
+        }
+        Look { lead, size: std::cmp::Reverse(size), shape }
     }
 
     /// An exact number.

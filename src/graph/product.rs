@@ -98,7 +98,8 @@ impl Graph {
 
     fn take_apart(&mut self, parts: &mut Factors, factor: NodeId) {
         let (coefficient, rest) = self.split_coefficient(factor);
-        let (content, rest) = if coefficient.is_one() { self.split_content(rest) } else { (coefficient, rest) };
+        let (content, rest) =
+            if coefficient.is_one() { self.split_content(rest) } else { (coefficient, rest) };
         self.multiply_coefficient(parts, content);
         match self.op(rest) {
             Op::Constant(id) => {
@@ -376,8 +377,11 @@ impl Graph {
             return Some(self.integer(if interval.is_positive() { 1 } else { -1 }));
         }
         let (coefficient, rest) = self.split_coefficient(a);
-        let (content, rest) =
-            if coefficient.is_one() && function == Function::Abs { self.split_content(a) } else { (coefficient, rest) };
+        let (content, rest) = if coefficient.is_one() && function == Function::Abs {
+            self.split_content(a)
+        } else {
+            (coefficient, rest)
+        };
         if content.is_one() {
             return None;
         }
@@ -477,8 +481,15 @@ fn exact_value(function: Function, x: &Number) -> Option<Number> {
                 below.checked_add(&Number::ONE)?
             }
         }
-        Function::Sin | Function::Tan | Function::Asin | Function::Atan | Function::Sinh | Function::Tanh
-        | Function::Erf | Function::Expm1 | Function::Log1p
+        Function::Sin
+        | Function::Tan
+        | Function::Asin
+        | Function::Atan
+        | Function::Sinh
+        | Function::Tanh
+        | Function::Erf
+        | Function::Expm1
+        | Function::Log1p
             if x.is_zero() =>
         {
             Number::ZERO

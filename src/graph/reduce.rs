@@ -28,7 +28,7 @@ impl Graph {
                 _ => body,
             };
         }
-        if indices.iter().any(|i| self.index(*i).range.is_none()) {
+        if indices.iter().any(|i| self.index_entry(*i).range.is_none()) {
             return self.open_reduce(reduction, &indices, body, filter);
         }
         if let Some(simpler) = self.simpler_reduction(reduction, &indices, body, filter) {
@@ -62,7 +62,7 @@ impl Graph {
         let mut fresh = Vec::with_capacity(bound.len());
         let mut map = Vec::with_capacity(bound.len());
         for index in bound {
-            let (name, range) = (self.index(index).name.clone(), self.index(index).range);
+            let (name, range) = (self.index_entry(index).name.clone(), self.index_entry(index).range);
             let new = self.fresh_index(&name, range);
             let value = self.index_value(new);
             fresh.push(new);
@@ -89,7 +89,7 @@ impl Graph {
         while let Op::Reduce(inner, list) = self.op(body)
             && inner == reduction
             && self.operands(body).len() == 1
-            && self.bound_indices(list).iter().all(|i| self.index(*i).range.is_some())
+            && self.bound_indices(list).iter().all(|i| self.index_entry(*i).range.is_some())
         {
             let (more, inner_body, _) = self.open(body);
             indices.extend(more);
@@ -133,8 +133,9 @@ impl Graph {
             Reduction::LogSumExp => {
                 // What does not depend on the indices stands outside: shifting the arguments shifts the result.
                 let (constant, terms) = self.terms(body);
-                let (inside, outside): (Vec<_>, Vec<_>) =
-                    terms.into_iter().partition(|(_, t)| indices.iter().any(|i| self.depends_on_index(*t, *i)));
+                let (inside, outside): (Vec<_>, Vec<_>) = terms
+                    .into_iter()
+                    .partition(|(_, t)| indices.iter().any(|i| self.depends_on_index(*t, *i)));
                 if inside.is_empty() || (outside.is_empty() && constant.is_zero()) {
                     return None;
                 }
@@ -294,9 +295,11 @@ impl Graph {
                     floor = self.height(body).max(filter.map_or(0, |f| self.height(f)));
                     previous = Some(range);
                 }
-                let hint = self.index(index).name.clone();
+                let hint = self.index_entry(index).name.clone();
                 let mut bound = self.bound_index(range, floor, &hint);
-                while self.depends_on_index(body, bound) || filter.is_some_and(|f| self.depends_on_index(f, bound)) {
+                while self.depends_on_index(body, bound)
+                    || filter.is_some_and(|f| self.depends_on_index(f, bound))
+                {
                     floor += 1;
                     bound = self.bound_index(range, floor, &hint);
                 }

@@ -60,9 +60,9 @@ impl Graph {
         let mut indices = Vec::with_capacity(bound.len());
         for index in bound {
             // Canonical names are given anew from the new body; an open one is renamed only where it must be.
-            let is_canonical = self.index(index).height.is_some();
+            let is_canonical = self.index_entry(index).height.is_some();
             if is_canonical || inner.iter().any(|(_, value)| self.depends_on_index(*value, index)) {
-                let (name, range) = (self.index(index).name.clone(), self.index(index).range);
+                let (name, range) = (self.index_entry(index).name.clone(), self.index_entry(index).range);
                 let fresh = self.fresh_index(&name, range);
                 let value = self.index_value(fresh);
                 inner.push((index, value));

@@ -36,11 +36,8 @@ impl Library {
         static LIBRARY: OnceLock<Library> = OnceLock::new();
         LIBRARY
             .get_or_init(|| {
-                let mut library = Library {
-                    sources: Arc::default(),
-                    definitions: Arc::default(),
-                    families: Vec::new(),
-                };
+                let mut library =
+                    Library { sources: Arc::default(), definitions: Arc::default(), families: Vec::new() };
                 for (family, text) in FAMILIES {
                     if let Err(error) = library.add(family, &format!("{family}.loss"), text) {
                         panic!("the library does not parse:\n{error}");

@@ -15,7 +15,8 @@ const DERIVED: &[&str] = &["sqrt", "relu", "clamp", "log_sigmoid", "detach", "tr
 
 impl<'d> Lowering<'d> {
     pub(super) fn call(&mut self, whole: &Expression) -> NodeId {
-        let ExpressionKind::Call { function, indices, filter, arguments, hyperparameters } = &whole.kind else {
+        let ExpressionKind::Call { function, indices, filter, arguments, hyperparameters } = &whole.kind
+        else {
             return self.graph.integer(0);
         };
         let definitions = self.definitions;
@@ -32,8 +33,11 @@ impl<'d> Lowering<'d> {
         }
         if let Some((_, value)) = hyperparameters.first() {
             return self.error(
-                Diagnostic::new("unexpected-hyperparameter", format!("`{}` has no hyperparameters", function.text))
-                    .at(value.span, "only losses have them"),
+                Diagnostic::new(
+                    "unexpected-hyperparameter",
+                    format!("`{}` has no hyperparameters", function.text),
+                )
+                .at(value.span, "only losses have them"),
             );
         }
         let known = Function::named(&function.text);
@@ -42,9 +46,12 @@ impl<'d> Lowering<'d> {
         }
         if let Some(binder) = indices.first() {
             return self.error(
-                Diagnostic::new("unexpected-index", format!("`{}` works on numbers and takes no index", function.text))
-                    .at(binder.name.span, "an index")
-                    .help(format!("write `{}(…)`", function.text)),
+                Diagnostic::new(
+                    "unexpected-index",
+                    format!("`{}` works on numbers and takes no index", function.text),
+                )
+                .at(binder.name.span, "an index")
+                .help(format!("write `{}(…)`", function.text)),
             );
         }
         let arity = match function.text.as_str() {
@@ -94,7 +101,11 @@ impl<'d> Lowering<'d> {
         };
         let diagnostic = Diagnostic::new(
             "wrong-number-of-arguments",
-            format!("`{}` takes {takes}, but {found} {} given", function.text, if found == 1 { "is" } else { "are" }),
+            format!(
+                "`{}` takes {takes}, but {found} {} given",
+                function.text,
+                if found == 1 { "is" } else { "are" }
+            ),
         )
         .at(span, format!("expected {expected}, found {found}"));
         self.error(match function.text.as_str() {
@@ -110,13 +121,21 @@ impl<'d> Lowering<'d> {
         })
     }
 
-    fn unknown_function(&mut self, function: &Name, indices: &[IndexBinder], arguments: &[Expression]) -> NodeId {
+    fn unknown_function(
+        &mut self,
+        function: &Name,
+        indices: &[IndexBinder],
+        arguments: &[Expression],
+    ) -> NodeId {
         let name = &function.text;
         if indices.is_empty() && REDUCTIONS.contains(&name.as_str()) {
             return self.error(
-                Diagnostic::new("reduction-without-index", format!("`{name}` needs to know over which index"))
-                    .at(function.span, "no index is named")
-                    .help(format!("name it in brackets: `{name}[c](…)`")),
+                Diagnostic::new(
+                    "reduction-without-index",
+                    format!("`{name}` needs to know over which index"),
+                )
+                .at(function.span, "no index is named")
+                .help(format!("name it in brackets: `{name}[c](…)`")),
             );
         }
         let diagnostic = Diagnostic::new("unknown-function", format!("there is no function `{name}`"))
@@ -128,9 +147,11 @@ impl<'d> Lowering<'d> {
                     .help(format!("if `{name}` is multiplied: `{name}*(…)`; if it has an axis: `{name}[…]`")),
             );
         }
-        let losses = self.definitions.losses.keys().chain(self.definitions.helpers.keys()).map(String::as_str);
+        let losses =
+            self.definitions.losses.keys().chain(self.definitions.helpers.keys()).map(String::as_str);
         let functions = Function::ALL.iter().flat_map(|f| f.entry().names.iter().copied());
-        let candidates = functions.chain(DERIVED.iter().copied()).chain(REDUCTIONS.iter().copied()).chain(losses);
+        let candidates =
+            functions.chain(DERIVED.iter().copied()).chain(REDUCTIONS.iter().copied()).chain(losses);
         let near = nearest(name, candidates).map(str::to_owned);
         let _ = arguments;
         self.error(match near {
@@ -144,23 +165,32 @@ impl<'d> Lowering<'d> {
     /// Enters a definition, unless it is being read already or too many are.
     fn enter(&mut self, function: &Name) -> bool {
         if let Some(at) = self.calls.iter().position(|(name, _)| *name == function.text) {
-            let chain: Vec<String> =
-                self.calls[at..].iter().map(|(name, _)| format!("`{name}`")).chain([format!("`{}`", function.text)]).collect();
+            let chain: Vec<String> = self.calls[at..]
+                .iter()
+                .map(|(name, _)| format!("`{name}`"))
+                .chain([format!("`{}`", function.text)])
+                .collect();
             let first = self.calls[at].1;
             self.error(
-                Diagnostic::new("recursive-definition", format!("`{}` is defined by way of itself", function.text))
-                    .at(function.span, format!("{} uses itself", chain.join(" uses ")))
-                    .at(first, "defined here")
-                    .help("a definition may only use others that do not use it"),
+                Diagnostic::new(
+                    "recursive-definition",
+                    format!("`{}` is defined by way of itself", function.text),
+                )
+                .at(function.span, format!("{} uses itself", chain.join(" uses ")))
+                .at(first, "defined here")
+                .help("a definition may only use others that do not use it"),
             );
             return false;
         }
         if self.calls.len() >= CALL_LIMIT {
             self.error(
-                Diagnostic::new("calls-too-deep", format!("definitions call one another more than {CALL_LIMIT} deep"))
-                    .fault(Fault::Limit)
-                    .at(function.span, "one call too many")
-                    .help("put some of the definitions together"),
+                Diagnostic::new(
+                    "calls-too-deep",
+                    format!("definitions call one another more than {CALL_LIMIT} deep"),
+                )
+                .fault(Fault::Limit)
+                .at(function.span, "one call too many")
+                .help("put some of the definitions together"),
             );
             return false;
         }
@@ -187,8 +217,11 @@ impl<'d> Lowering<'d> {
         }
         if binders.len() != helper.indices.len() || arguments.len() != helper.parameters.len() {
             let names = |names: &[Name]| names.iter().map(|n| n.text.clone()).collect::<Vec<_>>().join(", ");
-            let brackets =
-                if helper.indices.is_empty() { String::new() } else { format!("[{}]", names(&helper.indices)) };
+            let brackets = if helper.indices.is_empty() {
+                String::new()
+            } else {
+                format!("[{}]", names(&helper.indices))
+            };
             return self.error(
                 Diagnostic::new(
                     "wrong-number-of-arguments",
@@ -203,7 +236,11 @@ impl<'d> Lowering<'d> {
                 )
                 .at(span, "does not fit its definition")
                 .at(helper.name.span, "defined here")
-                .help(format!("write `{}{brackets}({})`", function.text, names(&helper.parameters))),
+                .help(format!(
+                    "write `{}{brackets}({})`",
+                    function.text,
+                    names(&helper.parameters)
+                )),
             );
         }
         let depth = self.frame().indices.len();
@@ -242,9 +279,13 @@ impl<'d> Lowering<'d> {
         // What the caller did not bind must not be left over.
         for index in &indices {
             let in_scope = self.frame().indices.iter().any(|(_, known)| known == index)
-                || self.frame().implicit.as_ref().is_some_and(|open| open.iter().any(|(_, known)| known == index));
+                || self
+                    .frame()
+                    .implicit
+                    .as_ref()
+                    .is_some_and(|open| open.iter().any(|(_, known)| known == index));
             if !in_scope && self.graph.depends_on_index(node, *index) {
-                let name = self.graph.index(*index).name.clone();
+                let name = self.graph.index_entry(*index).name.clone();
                 match &mut self.frame().implicit {
                     Some(implicit) => implicit.push((name, *index)),
                     None => return self.need_index(&name, &format!("{}[{name}](…)", function.text), span),
@@ -273,7 +314,12 @@ impl<'d> Lowering<'d> {
             return self.error(
                 Diagnostic::new(
                     "wrong-number-of-arguments",
-                    format!("`{}` takes {} inputs, but {} are given", function.text, names.len(), arguments.len()),
+                    format!(
+                        "`{}` takes {} inputs, but {} are given",
+                        function.text,
+                        names.len(),
+                        arguments.len()
+                    ),
                 )
                 .at(span, format!("expected {}, found {}", names.len(), arguments.len()))
                 .at(defined, "defined here")
@@ -290,10 +336,17 @@ impl<'d> Lowering<'d> {
                 let known: Vec<String> =
                     signature.hyperparameters.iter().map(|p| format!("`{}`", p.name.text)).collect();
                 return self.error(
-                    Diagnostic::new("unknown-hyperparameter", format!("`{}` has no hyperparameter `{}`", function.text, name.text))
-                        .at(name.span, "unknown")
-                        .at(value.span, "")
-                        .help(if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) }),
+                    Diagnostic::new(
+                        "unknown-hyperparameter",
+                        format!("`{}` has no hyperparameter `{}`", function.text, name.text),
+                    )
+                    .at(name.span, "unknown")
+                    .at(value.span, "")
+                    .help(if known.is_empty() {
+                        "it has none".to_owned()
+                    } else {
+                        format!("it has {}", known.join(", "))
+                    }),
                 );
             }
         }
@@ -309,9 +362,12 @@ impl<'d> Lowering<'d> {
                 }
                 (None, None) => {
                     return self.error(
-                        Diagnostic::new("missing-hyperparameter", format!("`{}` has no default", parameter.name.text))
-                            .at(span, "must be given here")
-                            .help(format!("`{}(…; {} = …)`", function.text, parameter.name.text)),
+                        Diagnostic::new(
+                            "missing-hyperparameter",
+                            format!("`{}` has no default", parameter.name.text),
+                        )
+                        .at(span, "must be given here")
+                        .help(format!("`{}(…; {} = …)`", function.text, parameter.name.text)),
                     );
                 }
             };
@@ -331,7 +387,12 @@ impl<'d> Lowering<'d> {
 
     /// An argument for an input with axes: the indices that the caller leaves open become the input's axes, those
     /// of the same name first, the others in order.
-    fn loss_argument(&mut self, parameter: &tree::Parameter, argument: &Expression, callee: &mut Frame<'d>) -> Value {
+    fn loss_argument(
+        &mut self,
+        parameter: &tree::Parameter,
+        argument: &Expression,
+        callee: &mut Frame<'d>,
+    ) -> Value {
         let outer = self.frame().implicit.replace(Vec::new());
         // The names of the input's axes are open in the argument even where the caller has such an index bound:
         // `mean[n](cross_entropy(z[n,c], y[n,c]))` binds `n` only.
@@ -367,7 +428,10 @@ impl<'d> Lowering<'d> {
                 self.error(
                     Diagnostic::new(
                         "axis-mismatch",
-                        format!("the input `{}` takes {takes}, but the argument varies with `{name}` as well", parameter.name.text),
+                        format!(
+                            "the input `{}` takes {takes}, but the argument varies with `{name}` as well",
+                            parameter.name.text
+                        ),
                     )
                     .at(argument.span, format!("varies with `{name}`"))
                     .at(parameter.span, "declared here")
@@ -375,8 +439,11 @@ impl<'d> Lowering<'d> {
                 );
             }
         }
-        let indices: Vec<IndexId> =
-            indices.into_iter().zip(&names).map(|(slot, name)| slot.unwrap_or_else(|| self.graph.fresh_index(name, None))).collect();
+        let indices: Vec<IndexId> = indices
+            .into_iter()
+            .zip(&names)
+            .map(|(slot, name)| slot.unwrap_or_else(|| self.graph.fresh_index(name, None)))
+            .collect();
         for (name, index) in names.iter().zip(&indices) {
             if let Some(axis) = self.axis_of(node, *index) {
                 callee.axes.entry(name.clone()).or_insert(axis);

@@ -75,15 +75,16 @@ impl<'d> Lowering<'d> {
     }
 
     fn axis(&mut self, name: &str, variable: VariableId, position: usize) -> AxisId {
-        self.graph
-            .find_axis(name)
-            .unwrap_or_else(|| self.graph.add_axis(Axis { name: name.to_owned(), declared_by: (variable, position) }))
+        self.graph.find_axis(name).unwrap_or_else(|| {
+            self.graph.add_axis(Axis { name: name.to_owned(), declared_by: (variable, position) })
+        })
     }
 
     fn domain(&mut self, variable: VariableId, domain: &tree::Domain, span: Span) -> Domain {
         match domain {
             tree::Domain::Interval(low, high) => {
-                let end = |e: &tree::Endpoint, infinite: f64| e.value.as_ref().map_or(infinite, |v| v.to_f64());
+                let end =
+                    |e: &tree::Endpoint, infinite: f64| e.value.as_ref().map_or(infinite, |v| v.to_f64());
                 Domain::Interval(Interval {
                     low: end(low, f64::NEG_INFINITY),
                     high: end(high, f64::INFINITY),
@@ -96,9 +97,12 @@ impl<'d> Lowering<'d> {
                 if self.graph.variable(variable).axes.is_empty() {
                     let name = self.graph.variable(variable).name.clone();
                     self.error(
-                        Diagnostic::new("simplex-scalar", format!("`{name}` is a scalar, a simplex needs an axis"))
-                            .at(span, "sums to 1 over the last axis")
-                            .help(format!("give it one: `{name}[c] in simplex`, or say `{name} in [0,1]`")),
+                        Diagnostic::new(
+                            "simplex-scalar",
+                            format!("`{name}` is a scalar, a simplex needs an axis"),
+                        )
+                        .at(span, "sums to 1 over the last axis")
+                        .help(format!("give it one: `{name}[c] in simplex`, or say `{name} in [0,1]`")),
                     );
                 }
                 Domain::Simplex
@@ -112,8 +116,9 @@ impl<'d> Lowering<'d> {
                 None => {
                     let known: Vec<String> =
                         self.graph.axes().iter().map(|a| format!("`{}`", a.name)).collect();
-                    let diagnostic = Diagnostic::new("unknown-axis", format!("no input has an axis `{}`", axis.text))
-                        .at(axis.span, "expected the name of an axis");
+                    let diagnostic =
+                        Diagnostic::new("unknown-axis", format!("no input has an axis `{}`", axis.text))
+                            .at(axis.span, "expected the name of an axis");
                     self.error(if known.is_empty() {
                         diagnostic.help(format!("declare one on an input: `z[{}]`", axis.text))
                     } else {
@@ -171,7 +176,10 @@ impl<'d> Lowering<'d> {
         for (name, span) in &uses.order {
             let axes: Vec<String> = match uses.accesses.get(name) {
                 Some(axes) => axes.clone(),
-                None => uses.around.get(name).map_or(Vec::new(), |a| a.iter().filter(|i| untold.contains(*i)).cloned().collect()),
+                None => uses
+                    .around
+                    .get(name)
+                    .map_or(Vec::new(), |a| a.iter().filter(|i| untold.contains(*i)).cloned().collect()),
             };
             let id = VariableId(self.graph.variables().len() as u32);
             let axes = axes.iter().enumerate().map(|(at, axis)| self.axis(axis, id, at)).collect();
@@ -252,7 +260,8 @@ impl Uses {
                 self.note(name);
                 let mut axes = Vec::new();
                 for (at, index) in indices.iter().enumerate() {
-                    let axis = first_bound_name(index, &self.bound).unwrap_or_else(|| format!("{}_{at}", name.text));
+                    let axis =
+                        first_bound_name(index, &self.bound).unwrap_or_else(|| format!("{}_{at}", name.text));
                     axes.push(axis);
                 }
                 // The first access that names its indices names the axes.
@@ -298,7 +307,9 @@ impl Uses {
                 self.visit(a);
                 self.visit(b);
             }
-            ExpressionKind::Absolute(a) | ExpressionKind::Iverson(a) | ExpressionKind::Not(a) => self.visit(a),
+            ExpressionKind::Absolute(a) | ExpressionKind::Iverson(a) | ExpressionKind::Not(a) => {
+                self.visit(a)
+            }
             ExpressionKind::If(parts) => parts.iter().for_each(|p| self.visit(p)),
             ExpressionKind::Compare(_, sides) => sides.iter().for_each(|s| self.visit(s)),
             ExpressionKind::And(all) | ExpressionKind::Or(all) => all.iter().for_each(|c| self.visit(c)),

@@ -292,7 +292,7 @@ impl Lowering<'_> {
                 return self.graph.size(id);
             }
             let index = self.frame().indices.iter().rev().find(|(known, _)| *known == axis.text).map(|i| i.1);
-            let name = index.map_or(axis.text.clone(), |index| self.graph.index(index).name.clone());
+            let name = index.map_or(axis.text.clone(), |index| self.graph.index_entry(index).name.clone());
             if let Some(id) = self.graph.find_axis(&name) {
                 return self.graph.size(id);
             }

@@ -145,7 +145,11 @@ impl<'d> Lowering<'d> {
         let mut named = Vec::new();
         for binding in &loss.bindings {
             if let Some(value) = self.binding(&binding.name) {
-                named.push(Named { name: binding.name.text.clone(), indices: value.indices, node: value.node });
+                named.push(Named {
+                    name: binding.name.text.clone(),
+                    indices: value.indices,
+                    node: value.node,
+                });
             }
         }
         if !self.errors.is_empty() {

@@ -25,7 +25,9 @@ impl Lowering<'_> {
     pub(super) fn close(&mut self, root: NodeId) -> Option<NodeId> {
         let reachable = self.graph.reachable(&[root]);
         let is_open = |graph: &Graph, node: NodeId| match graph.op(node) {
-            Op::Reduce(_, list) => graph.bound_indices(list).iter().any(|i| graph.index(*i).height.is_none()),
+            Op::Reduce(_, list) => {
+                graph.bound_indices(list).iter().any(|i| graph.index_entry(*i).height.is_none())
+            }
             _ => false,
         };
         let open: Vec<NodeId> = reachable.iter().copied().filter(|n| is_open(&self.graph, *n)).collect();
@@ -65,7 +67,7 @@ impl Lowering<'_> {
 
     /// The range that the accesses of `index` alone in the body of `node` allow.
     fn own_range(&mut self, node: NodeId, index: IndexId) -> Option<Option<Range>> {
-        if let Some(range) = self.graph.index(index).range {
+        if let Some(range) = self.graph.index_entry(index).range {
             return Some(Some(range));
         }
         let operands = self.graph.operands(node).to_vec();
@@ -88,10 +90,12 @@ impl Lowering<'_> {
             (axis.name.clone(), variable.name.clone(), variable.span)
         };
         let ((a, from_a, span_a), (b, from_b, span_b)) = (describe(*first), describe(*other));
-        let name = self.graph.index(index).name.clone();
+        let name = self.graph.index_entry(index).name.clone();
         let mut diagnostic = Diagnostic::new(
             "axis-mismatch",
-            format!("the index `{name}` runs over the axis `{a}` of `{from_a}` and the axis `{b}` of `{from_b}`"),
+            format!(
+                "the index `{name}` runs over the axis `{a}` of `{from_a}` and the axis `{b}` of `{from_b}`"
+            ),
         );
         if let Some(span) = self.graph.place(node) {
             diagnostic = diagnostic.at(span, "in this reduction");
@@ -116,7 +120,7 @@ impl Lowering<'_> {
         let mut known: Map<IndexId, Range> = alone.clone();
         for index in &indices {
             // An index that several reductions bind has a range in each.
-            if self.graph.index(*index).range.is_none() {
+            if self.graph.index_entry(*index).range.is_none() {
                 known.remove(index);
                 if let Some(range) = self.own_range(old, *index)? {
                     known.insert(*index, range);
@@ -127,7 +131,7 @@ impl Lowering<'_> {
         let mut order = indices.clone();
         order.sort_by_key(|i| (!known.contains_key(i), *i));
         for index in &order {
-            if self.graph.index(*index).range.is_some() {
+            if self.graph.index_entry(*index).range.is_some() {
                 continue;
             }
             let coupled: Vec<Access> = accesses(&mut self.graph, operands, *index)
@@ -138,10 +142,12 @@ impl Lowering<'_> {
                 .iter()
                 .filter(|access| {
                     let others = self.graph.free_indices(access.rest);
-                    let others_known = others.iter().all(|o| known.contains_key(o) || self.graph.index(*o).range.is_some());
+                    let others_known = others
+                        .iter()
+                        .all(|o| known.contains_key(o) || self.graph.index_entry(*o).range.is_some());
                     // Where every index has a range already, the first narrows unless it is fixed.
                     let narrows = !known.contains_key(index)
-                        || others.iter().all(|o| self.graph.index(*o).range.is_some() || o > index);
+                        || others.iter().all(|o| self.graph.index_entry(*o).range.is_some() || o > index);
                     others_known && narrows
                 })
                 .collect();
@@ -160,7 +166,7 @@ impl Lowering<'_> {
         let mut map = Vec::with_capacity(indices.len());
         for index in &indices {
             let range = known.get(index).copied();
-            let name = self.graph.index(*index).name.clone();
+            let name = self.graph.index_entry(*index).name.clone();
             let new = self.graph.fresh_index(&name, range);
             let value = self.graph.index_value(new);
             fresh.push(new);
@@ -184,7 +190,7 @@ impl Lowering<'_> {
 
     /// An index that no access mentions runs over the axis of its name.
     fn range_by_name(&mut self, index: IndexId, node: NodeId) -> Option<Range> {
-        let name = self.graph.index(index).name.clone();
+        let name = self.graph.index_entry(index).name.clone();
         if let Some(axis) = self.graph.find_axis(&name) {
             return Some(self.graph.axis_range(axis));
         }
@@ -219,8 +225,12 @@ fn accesses(graph: &mut Graph, nodes: &[NodeId], index: IndexId) -> Vec<Access> 
                 continue;
             }
             let (constant, terms) = graph.terms(position);
-            let Some(own) = terms.iter().position(|(_, t)| graph.op(*t) == Op::Index(index)) else { continue };
-            let Some(coefficient) = terms[own].0.to_i64().filter(|c| c.unsigned_abs() < 1 << 31) else { continue };
+            let Some(own) = terms.iter().position(|(_, t)| graph.op(*t) == Op::Index(index)) else {
+                continue;
+            };
+            let Some(coefficient) = terms[own].0.to_i64().filter(|c| c.unsigned_abs() < 1 << 31) else {
+                continue;
+            };
             let others: Vec<_> =
                 terms.iter().enumerate().filter(|(n, _)| *n != own).map(|(_, t)| t.clone()).collect();
             // A position that data move (`x[i + t]`) is checked when it is evaluated.
@@ -240,7 +250,8 @@ fn accesses(graph: &mut Graph, nodes: &[NodeId], index: IndexId) -> Vec<Access> 
 fn range_of(graph: &mut Graph, accesses: &[&Access], ranges: &Map<IndexId, Range>) -> Option<Range> {
     let mut result: Option<Range> = None;
     for access in accesses {
-        let (least, greatest) = (extreme(graph, access.rest, ranges, false)?, extreme(graph, access.rest, ranges, true)?);
+        let (least, greatest) =
+            (extreme(graph, access.rest, ranges, false)?, extreme(graph, access.rest, ranges, true)?);
         let size = graph.size(access.axis);
         // The greatest position with room for the largest rest: size - 1 - greatest.
         let room = graph.linear(Number::MINUS_ONE, &[(Number::ONE, size), (Number::MINUS_ONE, greatest)]);
@@ -274,7 +285,7 @@ fn extreme(graph: &mut Graph, node: NodeId, ranges: &Map<IndexId, Range>, upper:
     for (coefficient, term) in terms {
         let end = match graph.op(term) {
             Op::Index(index) => {
-                let range = graph.index(index).range.or_else(|| ranges.get(&index).copied())?;
+                let range = graph.index_entry(index).range.or_else(|| ranges.get(&index).copied())?;
                 if coefficient.is_positive() == upper {
                     graph.linear(Number::MINUS_ONE, &[(Number::ONE, range.high)])
                 } else {
@@ -303,12 +314,17 @@ fn ceil_div(graph: &mut Graph, a: NodeId, step: &Number) -> NodeId {
 
 impl Graph {
     /// The axis by whose name the language knows the range of an index that no access mentions.
-    pub(crate) fn infer_by_name(&mut self, body: NodeId, filter: Option<NodeId>, index: IndexId) -> Option<String> {
+    pub(crate) fn infer_by_name(
+        &mut self,
+        body: NodeId,
+        filter: Option<NodeId>,
+        index: IndexId,
+    ) -> Option<String> {
         let nodes: Vec<NodeId> = [body].into_iter().chain(filter).collect();
         if !accesses(self, &nodes, index).is_empty() {
             return None;
         }
-        let range = self.index(index).range?;
+        let range = self.index_entry(index).range?;
         let axis = (0..self.axes().len() as u32).map(AxisId).find(|axis| self.axis_range(*axis) == range)?;
         Some(self.axis(axis).name.clone())
     }
@@ -323,12 +339,18 @@ impl Graph {
         let coupled: Vec<&Access> = found.iter().filter(|a| !self.free_indices(a.rest).is_empty()).collect();
         let all_known = range_of(self, &coupled, &Map::default());
         match (own, all_known) {
-            // Lowering narrows an index that has a range of its own only where the others are fixed.
-            (Some(own), _) => Some(own),
+            // Lowering narrows an index that has a range of its own where the others are fixed, which those that are
+            // free here may turn out to be.
+            (Some(own), _) => {
+                let is_bound = |other: &IndexId| self.index_entry(*other).height.is_some();
+                let others = coupled.iter().flat_map(|a| self.free_indices(a.rest));
+                others.copied().all(|other| is_bound(&other)).then_some(own)
+            }
             (None, Some(coupled)) => Some(coupled),
             (None, None) => {
-                let range = self.index(index).range?;
-                let is_axis = (0..self.axes().len() as u32).map(AxisId).any(|axis| self.axis_range(axis) == range);
+                let range = self.index_entry(index).range?;
+                let is_axis =
+                    (0..self.axes().len() as u32).map(AxisId).any(|axis| self.axis_range(axis) == range);
                 (found.is_empty() && is_axis).then_some(range)
             }
         }

@@ -9,7 +9,18 @@ use crate::syntax::tree::{Expression, IndexBinder, Name};
 
 /// The reductions and axis functions of the language.
 pub(super) const REDUCTIONS: &[&str] = &[
-    "sum", "mean", "prod", "max", "min", "logsumexp", "norm", "softmax", "log_softmax", "count", "any", "all",
+    "sum",
+    "mean",
+    "prod",
+    "max",
+    "min",
+    "logsumexp",
+    "norm",
+    "softmax",
+    "log_softmax",
+    "count",
+    "any",
+    "all",
 ];
 
 impl Lowering<'_> {
@@ -143,16 +154,21 @@ impl Lowering<'_> {
                 let fixed = |this: &Self, node| {
                     this.graph.is_whole(node)
                         && this.graph.free_indices(node).is_empty()
-                        && this.graph.reachable(&[node]).iter().all(|n| {
-                            !matches!(this.graph.op(*n), crate::graph::Op::Access(_))
-                        })
+                        && this
+                            .graph
+                            .reachable(&[node])
+                            .iter()
+                            .all(|n| !matches!(this.graph.op(*n), crate::graph::Op::Access(_)))
                 };
                 for (node, end) in [(low, &ends.0), (high, &ends.1)] {
                     if !fixed(self, node) && self.errors.is_empty() {
                         self.error(
-                            Diagnostic::new("range-not-fixed", "expected a whole number made of numbers and sizes")
-                                .at(end.span, "an end of the range")
-                                .help("let the index run over the whole axis and filter: `sum[j : j < n](…)`"),
+                            Diagnostic::new(
+                                "range-not-fixed",
+                                "expected a whole number made of numbers and sizes",
+                            )
+                            .at(end.span, "an end of the range")
+                            .help("let the index run over the whole axis and filter: `sum[j : j < n](…)`"),
                         );
                     }
                 }

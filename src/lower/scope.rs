@@ -83,10 +83,13 @@ impl<'d> Lowering<'d> {
         match self.find_index(name) {
             Some(index) => self.graph.index_value(index),
             None => self.error(
-                Diagnostic::new("missing-index", format!("nothing gives the index `{name}` of `{of}` a value"))
-                    .at(span, format!("varies with `{name}`"))
-                    .help(format!("reduce over it: `sum[{name}](…)` or `mean[{name}](…)`"))
-                    .help(format!("or take one element: `{of}[0]`")),
+                Diagnostic::new(
+                    "missing-index",
+                    format!("nothing gives the index `{name}` of `{of}` a value"),
+                )
+                .at(span, format!("varies with `{name}`"))
+                .help(format!("reduce over it: `sum[{name}](…)` or `mean[{name}](…)`"))
+                .help(format!("or take one element: `{of}[0]`")),
             ),
         }
     }
@@ -175,7 +178,8 @@ impl<'d> Lowering<'d> {
         if let Some(near) = nearest(&name.text, candidates) {
             diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
         } else {
-            diagnostic = diagnostic.help(format!("add it to the inputs of the loss, or define it: `where {} = …`", name.text));
+            diagnostic = diagnostic
+                .help(format!("add it to the inputs of the loss, or define it: `where {} = …`", name.text));
         }
         self.error(diagnostic)
     }

@@ -57,7 +57,7 @@ impl<'g> Converter<'g> {
     }
 
     fn unused_name(&self, index: IndexId, taken: &[String]) -> String {
-        let hint = self.graph.index(index).name.clone();
+        let hint = self.graph.index_entry(index).name.clone();
         self.free_name(&hint, |name| taken.iter().any(|t| t == name))
     }
 
@@ -79,7 +79,7 @@ impl<'g> Converter<'g> {
     }
 
     pub fn index_name(&self, index: IndexId) -> String {
-        self.names.get(&index).cloned().unwrap_or_else(|| self.graph.index(index).name.clone())
+        self.names.get(&index).cloned().unwrap_or_else(|| self.graph.index_entry(index).name.clone())
     }
 
     pub fn is_occurrence(&self, node: NodeId) -> bool {
@@ -120,10 +120,11 @@ impl<'g> Converter<'g> {
                 }
                 // A tensor at the indices of its axes is written bare where the names are the axes' own.
                 let axes = self.graph.variable(variable).axes.clone();
-                let is_bare = operands.iter().zip(&axes).all(|(position, axis)| match self.graph.op(*position) {
-                    Op::Index(index) => self.index_name(index) == self.graph.axis(*axis).name,
-                    _ => false,
-                });
+                let is_bare =
+                    operands.iter().zip(&axes).all(|(position, axis)| match self.graph.op(*position) {
+                        Op::Index(index) => self.index_name(index) == self.graph.axis(*axis).name,
+                        _ => false,
+                    });
                 if is_bare {
                     return Form::Name(name);
                 }
@@ -149,10 +150,15 @@ impl<'g> Converter<'g> {
                 (Op::Compare(Comparison::Equal), &[a, b]) => self.comparison(Comparison::NotEqual, a, b),
                 _ => Form::Not(Box::new(self.form(operands[0]))),
             },
-            Op::And => Form::And(operands.into_iter().map(|o| self.form(o)).collect()),
-            Op::Or => Form::Or(operands.into_iter().map(|o| self.form(o)).collect()),
+            Op::And => Form::And(self.in_order(operands)),
+            Op::Or => Form::Or(self.in_order(operands)),
             Op::Detach => Form::Call("detach", vec![self.form(operands[0])]),
         }
+    }
+
+    fn in_order(&mut self, mut operands: Vec<NodeId>) -> Vec<Form> {
+        operands.sort_by_key(|o| (self.graph.look(*o), *o));
+        operands.into_iter().map(|o| self.form(o)).collect()
     }
 
     fn comparison(&mut self, comparison: Comparison, a: NodeId, b: NodeId) -> Form {
@@ -161,7 +167,10 @@ impl<'g> Converter<'g> {
             graph.as_constant(node).is_some()
                 || matches!(graph.op(node), Op::Access(v) if graph.variable(v).is_hyperparameter)
         };
-        let (comparison, a, b) = if is_plain(self.graph, a) && !is_plain(self.graph, b) {
+        let out_of_order = matches!(comparison, Comparison::Equal | Comparison::NotEqual)
+            && !is_plain(self.graph, b)
+            && (self.graph.look(b), b) < (self.graph.look(a), a);
+        let (comparison, a, b) = if is_plain(self.graph, a) && !is_plain(self.graph, b) || out_of_order {
             (comparison.swapped(), b, a)
         } else {
             (comparison, a, b)
@@ -209,7 +218,7 @@ impl<'g> Converter<'g> {
         let mut operands = operands;
         if matches!(function, Function::Max | Function::Min) {
             // Numbers first, as in max(0, x).
-            operands.sort_by_key(|o| self.graph.as_constant(*o).is_none());
+            operands.sort_by_key(|o| (self.graph.as_constant(*o).is_none(), self.graph.look(*o), *o));
         }
         Form::Function(function, operands.into_iter().map(|o| self.form(o)).collect())
     }

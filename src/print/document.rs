@@ -29,7 +29,11 @@ pub struct Definition {
 impl Definition {
     /// The left side, in the language.
     pub fn head(&self) -> String {
-        if self.indices.is_empty() { self.name.clone() } else { format!("{}[{}]", self.name, self.indices.join(",")) }
+        if self.indices.is_empty() {
+            self.name.clone()
+        } else {
+            format!("{}[{}]", self.name, self.indices.join(","))
+        }
     }
 }
 

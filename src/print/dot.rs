@@ -36,7 +36,7 @@ fn label(graph: &Graph, node: NodeId) -> String {
         Op::Constant(id) => graph.number(id).to_string(),
         Op::Pi => "pi".to_owned(),
         Op::Access(variable) => graph.variable(variable).name.clone(),
-        Op::Index(index) => graph.index(index).name.clone(),
+        Op::Index(index) => graph.index_entry(index).name.clone(),
         Op::Size(axis) => format!("size[{}]", graph.axis(axis).name),
         Op::Linear => "linear".to_owned(),
         Op::Product => "*".to_owned(),
@@ -44,7 +44,7 @@ fn label(graph: &Graph, node: NodeId) -> String {
         Op::Function(function) => function.name().to_owned(),
         Op::Reduce(reduction, list) => {
             let names: Vec<&str> =
-                graph.bound_indices(list).iter().map(|i| graph.index(*i).name.as_str()).collect();
+                graph.bound_indices(list).iter().map(|i| graph.index_entry(*i).name.as_str()).collect();
             format!("{}[{}]", reduction.name(), names.join(","))
         }
         Op::If => "if".to_owned(),

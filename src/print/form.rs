@@ -170,7 +170,9 @@ impl Form {
             Form::Product(_) | Form::Quotient(..) => Tightness::Product,
             Form::Negate(_) => Tightness::Sign,
             Form::Power(..) => Tightness::Power,
-            Form::Number(value) if !value.is_integer() && !super::text::is_decimal(value) => Tightness::Product,
+            Form::Number(value) if !value.is_integer() && !super::text::is_decimal(value) => {
+                Tightness::Product
+            }
             _ => Tightness::Atom,
         }
     }

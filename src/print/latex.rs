@@ -11,7 +11,8 @@ pub fn latex(document: &Document) -> String {
     let mut text = expression(&document.body);
     for (at, definition) in document.definitions.iter().enumerate() {
         let word = if at == 0 { ", \\quad \\text{where } " } else { ", \\; " };
-        let head = subscripted(latex_name(&definition.name), definition.indices.iter().map(|i| latex_name(i)));
+        let head =
+            subscripted(latex_name(&definition.name), definition.indices.iter().map(|i| latex_name(i)));
         text.push_str(&format!("{word}{head} = {}", expression(&definition.value)));
     }
     text
@@ -53,9 +54,9 @@ fn subscripted(base: String, indices: impl Iterator<Item = String>) -> String {
 /// A name as papers set it: Greek letters, `p_{t}` for `pt` and `p_t`, `\hat{y}` for `y_hat`, upright words.
 pub fn latex_name(name: &str) -> String {
     const GREEK: &[&str] = &[
-        "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu",
-        "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta",
-        "Theta", "Lambda", "Xi", "Pi", "Sigma", "Phi", "Psi", "Omega",
+        "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda",
+        "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma",
+        "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Phi", "Psi", "Omega",
     ];
     if GREEK.contains(&name) {
         return if name == "epsilon" { "\\varepsilon".to_owned() } else { format!("\\{name}") };
@@ -71,7 +72,10 @@ pub fn latex_name(name: &str) -> String {
             "hat" | "bar" | "tilde" => format!("\\{mark}{{{}}}", latex_name(base)),
             _ if base.contains('_') => format!("\\mathrm{{{}}}", name.replace('_', "\\_")),
             _ => {
-                let mark = if mark.chars().count() == 1 || mark.chars().all(|c| c.is_ascii_digit()) || GREEK.contains(&mark) {
+                let mark = if mark.chars().count() == 1
+                    || mark.chars().all(|c| c.is_ascii_digit())
+                    || GREEK.contains(&mark)
+                {
                     latex_name(mark)
                 } else {
                     format!("\\mathrm{{{mark}}}")
@@ -168,9 +172,15 @@ fn bare(form: &Form) -> String {
         Form::Quotient(a, b) => format!("\\frac{{{}}}{{{}}}", expression(a), expression(b)),
         Form::Power(base, exponent) => match &**base {
             Form::Function(function, arguments)
-                if arguments.len() == 1 && matches!(function, Function::Log | Function::Tanh | Function::Sin | Function::Cos) =>
+                if arguments.len() == 1
+                    && matches!(function, Function::Log | Function::Tanh | Function::Sin | Function::Cos) =>
             {
-                format!("{}^{{{}}}\\left({}\\right)", function.entry().latex, expression(exponent), expression(&arguments[0]))
+                format!(
+                    "{}^{{{}}}\\left({}\\right)",
+                    function.entry().latex,
+                    expression(exponent),
+                    expression(&arguments[0])
+                )
             }
             base => format!("{}^{{{}}}", at_least(base, Tightness::Atom), expression(exponent)),
         },
@@ -198,17 +208,26 @@ fn bare(form: &Form) -> String {
                 "prod" => format!("\\prod_{{{indices}}} {}", at_least(body, Tightness::Product)),
                 "max" | "min" => call(&format!("\\{name}_{{{indices}}}"), body),
                 "norm" => format!("\\left\\lVert {}\\right\\rVert_{{2,{indices}}}", expression(body)),
-                "softmax" => format!("\\operatorname{{softmax}}\\left({}\\right)_{{{indices}}}", expression(body)),
+                "softmax" => {
+                    format!("\\operatorname{{softmax}}\\left({}\\right)_{{{indices}}}", expression(body))
+                }
                 "mean" => {
-                    let lengths: Vec<String> = bound.iter().map(|b| format!("N_{{{}}}", latex_name(&b.name))).collect();
+                    let lengths: Vec<String> =
+                        bound.iter().map(|b| format!("N_{{{}}}", latex_name(&b.name))).collect();
                     if filter.is_some() || bound.iter().any(|b| b.range.is_some()) {
                         call(&format!("\\operatorname{{mean}}_{{{indices}}}"), body)
                     } else {
-                        format!("\\frac{{1}}{{{}}} \\sum_{{{indices}}} {}", lengths.join(" "), at_least(body, Tightness::Product))
+                        format!(
+                            "\\frac{{1}}{{{}}} \\sum_{{{indices}}} {}",
+                            lengths.join(" "),
+                            at_least(body, Tightness::Product)
+                        )
                     }
                 }
                 "count" => format!("\\#\\left\\{{{indices} : {}\\right\\}}", expression(body)),
-                other => call(&format!("\\operatorname{{{}}}_{{{indices}}}", other.replace('_', "\\_")), body),
+                other => {
+                    call(&format!("\\operatorname{{{}}}_{{{indices}}}", other.replace('_', "\\_")), body)
+                }
             }
         }
         Form::Iverson(condition) => format!("\\mathbb{{1}}\\left[{}\\right]", expression(condition)),

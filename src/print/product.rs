@@ -117,7 +117,7 @@ impl Converter<'_> {
 
     /// The factors in reading order, those of one exponent together where that saves operations.
     fn powers(&mut self, mut factors: Vec<Factor>) -> Vec<Form> {
-        factors.sort_by_key(|f| (self.rank(f.base, &f.exponent), f.base));
+        factors.sort_by_key(|f| (self.rank(f.base, &f.exponent), self.graph.look(f.base), f.base));
         let mut forms: Vec<Form> = Vec::new();
         let mut grouped: Vec<(Number, Vec<Form>)> = Vec::new();
         for factor in factors {
@@ -215,5 +215,9 @@ fn quotient(top: Vec<Form>, bottom: Vec<Form>) -> Form {
             _ => Form::Product(flat),
         }
     };
-    if bottom.is_empty() { product(top) } else { Form::Quotient(Box::new(product(top)), Box::new(product(bottom))) }
+    if bottom.is_empty() {
+        product(top)
+    } else {
+        Form::Quotient(Box::new(product(top)), Box::new(product(bottom)))
+    }
 }

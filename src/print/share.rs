@@ -119,7 +119,7 @@ impl Finder<'_> {
                 let parameter = match self.parameters.get(&(range, at)) {
                     Some(known) => *known,
                     None => {
-                        let name = self.graph.index(*index).name.clone();
+                        let name = self.graph.index_entry(*index).name.clone();
                         let fresh = self.graph.fresh_index(&name, Some(range));
                         self.parameters.insert((range, at), fresh);
                         fresh
@@ -158,9 +158,13 @@ impl Finder<'_> {
         let mut positions: BTreeSet<NodeId> = BTreeSet::new();
         for node in nodes {
             if let Op::Access(_) = self.graph.op(*node) {
-                positions.extend(self.graph.operands(*node).iter().copied().filter(|o| {
-                    !matches!(self.graph.op(*o), Op::Index(_) | Op::Constant(_))
-                }));
+                positions.extend(
+                    self.graph
+                        .operands(*node)
+                        .iter()
+                        .copied()
+                        .filter(|o| !matches!(self.graph.op(*o), Op::Index(_) | Op::Constant(_))),
+                );
             }
         }
         if positions.is_empty() || positions.len() > 8 {
@@ -224,7 +228,7 @@ impl Finder<'_> {
         taken.extend(Function::ALL.iter().flat_map(|f| f.entry().names.iter().map(|n| (*n).to_owned())));
         for node in nodes {
             if let Op::Index(index) = self.graph.op(*node) {
-                taken.insert(self.graph.index(index).name.clone());
+                taken.insert(self.graph.index_entry(index).name.clone());
             }
         }
         taken.extend(groups.iter().filter_map(|g| g.user_name.clone()));

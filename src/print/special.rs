@@ -6,7 +6,9 @@ use crate::number::Number;
 
 /// `a` and the log-sum-exp of `exp(a - logsumexp(…))`.
 pub(super) fn softmax_parts(graph: &Graph, node: NodeId) -> Option<(NodeId, NodeId)> {
-    let (Op::Function(Function::Exp), &[argument]) = (graph.op(node), graph.operands(node)) else { return None };
+    let (Op::Function(Function::Exp), &[argument]) = (graph.op(node), graph.operands(node)) else {
+        return None;
+    };
     if graph.op(argument) != Op::Linear {
         return None;
     }

@@ -34,7 +34,7 @@ impl Converter<'_> {
         ordered.sort_by_key(|(coefficient, term)| {
             // Deltas and choices read best behind what they are taken from.
             let is_choice = self.graph.op(*term) == Op::If;
-            (coefficient.is_negative(), is_choice, *term)
+            (coefficient.is_negative(), is_choice, self.graph.look(*term), *term)
         });
         for (coefficient, term) in ordered {
             let form = self.product(&coefficient.abs(), term);

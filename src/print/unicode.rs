@@ -14,7 +14,10 @@ pub fn unicode(document: &Document) -> String {
         let word = if at == 0 { "where" } else { "     " };
         let head = match definition.indices.as_slice() {
             [] => name(&definition.name),
-            indices => subscripted(&name(&definition.name), &indices.iter().map(|i| name(i)).collect::<Vec<_>>().join(",")),
+            indices => subscripted(
+                &name(&definition.name),
+                &indices.iter().map(|i| name(i)).collect::<Vec<_>>().join(","),
+            ),
         };
         text.push_str(&format!("\n  {word} {head} = {}", expression(&definition.value)));
     }
@@ -33,10 +36,30 @@ fn at_least(form: &Form, least: Tightness) -> String {
 /// Greek where the name is that of a Greek letter; `p_t` for `pt`-like names is left to LaTeX.
 fn name(text: &str) -> String {
     let letter = match text {
-        "alpha" => "α", "beta" => "β", "gamma" => "γ", "delta" => "δ", "epsilon" => "ε", "zeta" => "ζ",
-        "eta" => "η", "theta" => "θ", "kappa" => "κ", "lambda" => "λ", "mu" => "μ", "nu" => "ν", "xi" => "ξ",
-        "pi" => "π", "rho" => "ρ", "sigma" => "σ", "tau" => "τ", "phi" => "φ", "chi" => "χ", "psi" => "ψ",
-        "omega" => "ω", "Delta" => "Δ", "Sigma" => "Σ", "Omega" => "Ω",
+        "alpha" => "α",
+        "beta" => "β",
+        "gamma" => "γ",
+        "delta" => "δ",
+        "epsilon" => "ε",
+        "zeta" => "ζ",
+        "eta" => "η",
+        "theta" => "θ",
+        "kappa" => "κ",
+        "lambda" => "λ",
+        "mu" => "μ",
+        "nu" => "ν",
+        "xi" => "ξ",
+        "pi" => "π",
+        "rho" => "ρ",
+        "sigma" => "σ",
+        "tau" => "τ",
+        "phi" => "φ",
+        "chi" => "χ",
+        "psi" => "ψ",
+        "omega" => "ω",
+        "Delta" => "Δ",
+        "Sigma" => "Σ",
+        "Omega" => "Ω",
         other => other,
     };
     letter.to_owned()
@@ -48,10 +71,26 @@ fn subscripted(base: &str, indices: &str) -> String {
         .chars()
         .map(|c| match c {
             '0'..='9' => char::from_u32('₀' as u32 + c as u32 - '0' as u32),
-            'i' => Some('ᵢ'), 'j' => Some('ⱼ'), 'k' => Some('ₖ'), 'n' => Some('ₙ'), 'm' => Some('ₘ'),
-            't' => Some('ₜ'), 's' => Some('ₛ'), 'a' => Some('ₐ'), 'h' => Some('ₕ'), 'p' => Some('ₚ'),
-            'u' => Some('ᵤ'), 'v' => Some('ᵥ'), 'x' => Some('ₓ'), 'e' => Some('ₑ'), 'o' => Some('ₒ'),
-            'l' => Some('ₗ'), 'r' => Some('ᵣ'), '+' => Some('₊'), '-' => Some('₋'), ',' => Some('‚'),
+            'i' => Some('ᵢ'),
+            'j' => Some('ⱼ'),
+            'k' => Some('ₖ'),
+            'n' => Some('ₙ'),
+            'm' => Some('ₘ'),
+            't' => Some('ₜ'),
+            's' => Some('ₛ'),
+            'a' => Some('ₐ'),
+            'h' => Some('ₕ'),
+            'p' => Some('ₚ'),
+            'u' => Some('ᵤ'),
+            'v' => Some('ᵥ'),
+            'x' => Some('ₓ'),
+            'e' => Some('ₑ'),
+            'o' => Some('ₒ'),
+            'l' => Some('ₗ'),
+            'r' => Some('ᵣ'),
+            '+' => Some('₊'),
+            '-' => Some('₋'),
+            ',' => Some('‚'),
             _ => None,
         })
         .collect();
@@ -140,12 +179,16 @@ fn bare(form: &Form) -> String {
             simple if simple.tightness() == Tightness::Atom => format!("√{}", expression(simple)),
             other => format!("√({})", expression(other)),
         },
-        Form::Call(function, arguments) => format!("{function}({})", join(arguments, ", ", Tightness::Choice)),
+        Form::Call(function, arguments) => {
+            format!("{function}({})", join(arguments, ", ", Tightness::Choice))
+        }
         Form::Reduction { name: kind, binders, filter, body } => {
             let indices: Vec<String> = binders
                 .iter()
                 .map(|b| match &b.range {
-                    Some((low, high)) => format!("{} ∈ {}..{}", name(&b.name), expression(low), expression(high)),
+                    Some((low, high)) => {
+                        format!("{} ∈ {}..{}", name(&b.name), expression(low), expression(high))
+                    }
                     None => name(&b.name),
                 })
                 .collect();

@@ -2,7 +2,8 @@
 //!
 //! Each function proposes another form of the same expression, or none. Which one is kept is decided by length.
 
-use crate::graph::{Graph, Map, NodeId, Op};
+use crate::function::Function;
+use crate::graph::{Graph, Map, NodeId, Op, Reduction};
 use crate::number::Number;
 
 /// The most terms that multiplying out may give.
@@ -83,7 +84,7 @@ fn expanded_product(graph: &mut Graph, node: NodeId) -> Option<(Number, Vec<(Num
 
 /// The factors of a term: base, exponent. A choice `if c then a else 0` has the factors of `a` and `[c]`.
 fn factors(graph: &mut Graph, term: NodeId) -> Vec<(NodeId, NodeId)> {
-    let mut list = match graph.op(term) {
+    let mut list: Vec<NodeId> = match graph.op(term) {
         Op::Product => graph.operands(term).to_vec(),
         _ => vec![term],
     };
@@ -99,12 +100,52 @@ fn factors(graph: &mut Graph, term: NodeId) -> Vec<(NodeId, NodeId)> {
         list.push(bracket);
     }
     let one = graph.integer(1);
+    let mut split: Vec<(NodeId, NodeId)> = Vec::new();
+    list.retain(|factor| match softmax_factors(graph, *factor) {
+        Some(factors) => {
+            split.extend(factors);
+            false
+        }
+        None => true,
+    });
     list.into_iter()
         .map(|factor| match (graph.op(factor), graph.operands(factor)) {
             (Op::Power, &[base, exponent]) => (base, exponent),
+            // e^(2*a) is a square of e^a, if e^a is there as well.
+            (Op::Function(Function::Exp), &[argument]) => {
+                let (coefficient, rest) = graph.split_coefficient(argument);
+                let (content, rest) =
+                    if coefficient.is_one() { graph.split_content(rest) } else { (coefficient, rest) };
+                if !content.is_integer() || content.is_one() || content.is_negative() {
+                    return (factor, one);
+                }
+                (graph.function(Function::Exp, &[rest]), graph.constant(content))
+            }
             _ => (factor, one),
         })
+        .chain(split)
         .collect()
+}
+
+/// A product of softmax elements, which is one exponential in canonical form: `exp(a + b - 2*logsumexp(z))` is
+/// `exp(a - logsumexp(z))*exp(b - logsumexp(z))`.
+fn softmax_factors(graph: &mut Graph, node: NodeId) -> Option<Vec<(NodeId, NodeId)>> {
+    let (Op::Function(Function::Exp), &[argument]) = (graph.op(node), graph.operands(node)) else {
+        return None;
+    };
+    let (constant, terms) = graph.terms(argument);
+    let is_total = |graph: &Graph, n: NodeId| matches!(graph.op(n), Op::Reduce(Reduction::LogSumExp, _));
+    let (count, total) = terms.iter().find(|(_, t)| is_total(graph, *t)).cloned()?;
+    let mut left = (-&count).to_i64().filter(|n| (2..=4).contains(n) && constant.is_zero())?;
+    let mut factors = Vec::new();
+    for (coefficient, term) in terms.into_iter().filter(|(_, t)| *t != total) {
+        let times = coefficient.to_i64().filter(|n| *n > 0)?;
+        left -= times;
+        let element = graph.sub(term, total);
+        let element = graph.function(Function::Exp, &[element]);
+        factors.push((element, graph.integer(times)));
+    }
+    (left == 0).then_some(factors)
 }
 
 /// Sums with a factor that several terms share taken out of them: one proposal for each way to do so.
@@ -133,7 +174,13 @@ pub(super) fn factored(graph: &mut Graph, node: NodeId) -> Vec<NodeId> {
     if constant.is_zero() {
         for highest in [false, true] {
             if let Some(common) = common_factor(graph, &parts, &order, &users, terms.len(), highest) {
-                proposals.extend(divided(graph, &constant, &terms, &common, &(0..terms.len()).collect::<Vec<_>>()));
+                proposals.extend(divided(
+                    graph,
+                    &constant,
+                    &terms,
+                    &common,
+                    &(0..terms.len()).collect::<Vec<_>>(),
+                ));
             }
         }
     }
@@ -175,10 +222,8 @@ fn common_factor(
 ) -> Option<NodeId> {
     let mut common = Vec::new();
     for base in order.iter().filter(|b| users[b].len() == count) {
-        let exponents: Vec<NodeId> = parts
-            .iter()
-            .filter_map(|part| part.iter().find(|(b, _)| b == base).map(|(_, e)| *e))
-            .collect();
+        let exponents: Vec<NodeId> =
+            parts.iter().filter_map(|part| part.iter().find(|(b, _)| b == base).map(|(_, e)| *e)).collect();
         // Above the lowest exponent, some quotient has the base below: it must not be 0, which it is not where it
         // stands below already.
         let is_below = exponents.iter().any(|e| graph.as_constant(*e).is_some_and(Number::is_negative));
@@ -248,7 +293,9 @@ pub(super) fn over_common_denominator(graph: &mut Graph, node: NodeId) -> Option
     let mut denominators: Vec<(NodeId, i64)> = Vec::new();
     for (_, term) in &terms {
         for (base, exponent) in factors(graph, *term) {
-            let Some(n) = graph.as_constant(exponent).and_then(Number::to_i64).filter(|n| *n < 0) else { continue };
+            let Some(n) = graph.as_constant(exponent).and_then(Number::to_i64).filter(|n| *n < 0) else {
+                continue;
+            };
             match denominators.iter_mut().find(|(known, _)| *known == base) {
                 Some((_, power)) => *power = (*power).min(n),
                 None => denominators.push((base, n)),

@@ -31,12 +31,14 @@ fn under(graph: &mut Graph, node: NodeId, known: NodeId, false_here: NodeId) -> 
     }
     // A maximum is settled by an inequality between its arguments.
     for part in graph.reachable(&[node]) {
-        let (Op::Function(function @ (Function::Max | Function::Min)), &[a, b]) = (graph.op(part), graph.operands(part))
+        let (Op::Function(function @ (Function::Max | Function::Min)), &[a, b]) =
+            (graph.op(part), graph.operands(part))
         else {
             continue;
         };
         for (winner, loser) in [(a, b), (b, a)] {
-            let comparison = if function == Function::Max { Comparison::LessEqual } else { Comparison::GreaterEqual };
+            let comparison =
+                if function == Function::Max { Comparison::LessEqual } else { Comparison::GreaterEqual };
             let wins = graph.compare(comparison, loser, winner);
             let strictly = graph.compare(
                 if function == Function::Max { Comparison::Less } else { Comparison::Greater },
@@ -66,7 +68,8 @@ pub(super) fn shared_factor(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
     }
     let split = |graph: &mut Graph, node: NodeId| -> (Number, Vec<NodeId>) {
         let (coefficient, rest) = graph.split_coefficient(node);
-        let (content, rest) = if coefficient.is_one() { graph.split_content(rest) } else { (coefficient, rest) };
+        let (content, rest) =
+            if coefficient.is_one() { graph.split_content(rest) } else { (coefficient, rest) };
         let factors = match graph.op(rest) {
             Op::Product => graph.operands(rest).to_vec(),
             _ => vec![rest],
@@ -107,8 +110,12 @@ pub(super) fn merged(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
             }
             let (then, otherwise) = (graph.mul(&[a, d]), graph.mul(&[b, e]));
             let choice = graph.select(c, then, otherwise);
-            let mut rest: Vec<NodeId> =
-                factors.iter().enumerate().filter(|(at, _)| at != first && at != second).map(|(_, f)| *f).collect();
+            let mut rest: Vec<NodeId> = factors
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| at != first && at != second)
+                .map(|(_, f)| *f)
+                .collect();
             rest.push(choice);
             return Some(graph.mul(&rest));
         }

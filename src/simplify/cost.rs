@@ -23,11 +23,8 @@ fn own_cost(graph: &Graph, node: NodeId) -> usize {
                 && constant == 0
                 && !first.is_one()
                 && coefficients.iter().all(|c| c.abs() == first);
-            let scalings = if common {
-                factors_of(&first)
-            } else {
-                coefficients.iter().map(|c| factors_of(c)).sum()
-            };
+            let scalings =
+                if common { factors_of(&first) } else { coefficients.iter().map(|c| factors_of(c)).sum() };
             let all_negative = coefficients.iter().all(|c| c.is_negative())
                 && !graph.as_constant(operands[0]).is_some_and(Number::is_positive)
                 && !(terms == 1 && constant == 0 && is_turnable(graph, operands[2]));
@@ -35,7 +32,8 @@ fn own_cost(graph: &Graph, node: NodeId) -> usize {
             let quotients = operands[1..]
                 .chunks_exact(2)
                 .filter(|pair| {
-                    graph.as_constant(pair[0]).is_some_and(|c| c.abs().is_one()) && is_plain_reciprocal(graph, pair[1])
+                    graph.as_constant(pair[0]).is_some_and(|c| c.abs().is_one())
+                        && is_plain_reciprocal(graph, pair[1])
                 })
                 .count();
             terms - 1 + constant + scalings + quotients + usize::from(all_negative)
@@ -66,8 +64,7 @@ fn factors_of(coefficient: &Number) -> usize {
 }
 
 fn is_reciprocal(graph: &Graph, node: NodeId) -> bool {
-    graph.op(node) == Op::Power
-        && graph.as_constant(graph.operands(node)[1]).is_some_and(Number::is_negative)
+    graph.op(node) == Op::Power && graph.as_constant(graph.operands(node)[1]).is_some_and(Number::is_negative)
 }
 
 fn is_plain_reciprocal(graph: &Graph, node: NodeId) -> bool {

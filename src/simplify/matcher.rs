@@ -197,14 +197,16 @@ fn find(graph: &mut Graph, pattern: &Graph, wanted: NodeId, node: NodeId, mut fo
             if wanted.len() != factors.len() {
                 return None;
             }
-            match_factors(graph, pattern, &wanted, &factors, found).filter(|(_, rest)| rest.is_empty()).map(|m| m.0)
+            match_factors(graph, pattern, &wanted, &factors, found)
+                .filter(|(_, rest)| rest.is_empty())
+                .map(|m| m.0)
         }
         Op::Reduce(reduction, list) => {
             let Op::Reduce(own, _) = graph.op(node) else { return None };
             if own != reduction || graph.operands(node).len() != pattern.operands(wanted).len() {
                 return None;
             }
-            let name = pattern.index(*pattern.bound_indices(list).first()?).name.clone();
+            let name = pattern.index_entry(*pattern.bound_indices(list).first()?).name.clone();
             let (indices, body, _) = graph.open(node);
             found.indices.push((name, indices));
             find(graph, pattern, pattern.operands(wanted)[0], body, found)
@@ -213,7 +215,8 @@ fn find(graph: &mut Graph, pattern: &Graph, wanted: NodeId, node: NodeId, mut fo
             let wanted_operands = pattern.operands(wanted).to_vec();
             let mut operands = graph.operands(node).to_vec();
             // `a < b` is `0 < b - a` to a pattern with 0.
-            if let (Op::Compare(_), [zero, _], &[a, b]) = (op, wanted_operands.as_slice(), operands.as_slice())
+            if let (Op::Compare(_), [zero, _], &[a, b]) =
+                (op, wanted_operands.as_slice(), operands.as_slice())
                 && pattern.is_zero(*zero)
                 && !graph.is_zero(a)
             {
@@ -242,7 +245,7 @@ fn instantiate(graph: &mut Graph, rule: &Rule, root: NodeId, found: &Match) -> O
             Op::Index(_) | Op::Size(_) => graph.integer(0),
             Op::Pi => graph.pi(),
             Op::Reduce(reduction, list) => {
-                let name = &rule.graph.index(*rule.graph.bound_indices(list).first()?).name;
+                let name = &rule.graph.index_entry(*rule.graph.bound_indices(list).first()?).name;
                 let (_, indices) = found.indices.iter().find(|(known, _)| known == name)?;
                 let body = built[&operands[0]];
                 graph.reduce(reduction, &indices.clone(), body, None)

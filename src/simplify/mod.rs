@@ -78,7 +78,11 @@ impl Simplifier<'_> {
             }
             let operands: Vec<NodeId> =
                 self.graph.operands(node).iter().map(|o| self.done.get(o).copied().unwrap_or(*o)).collect();
-            let rebuilt = if operands == self.graph.operands(node) { node } else { self.graph.rebuild(node, &operands) };
+            let rebuilt = if operands == self.graph.operands(node) {
+                node
+            } else {
+                self.graph.rebuild(node, &operands)
+            };
             let result = self.at(rebuilt);
             self.done.insert(node, result);
             self.done.insert(result, result);

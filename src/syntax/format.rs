@@ -33,7 +33,9 @@ pub fn format_file(text: &str, source: SourceId) -> Result<String, Vec<Diagnosti
         let inside: Vec<String> = comment_groups(&text[start..end]).into_iter().flatten().collect();
         let own = match groups.last() {
             // Comments directly above, without a blank line, belong to the definition.
-            Some(_) if !ends_with_blank_line(&text[before.min(start)..start]) => groups.pop().unwrap_or_default(),
+            Some(_) if !ends_with_blank_line(&text[before.min(start)..start]) => {
+                groups.pop().unwrap_or_default()
+            }
             _ => Vec::new(),
         };
         for group in groups {
@@ -86,7 +88,8 @@ fn comment_groups(text: &str) -> Vec<Vec<String>> {
 }
 
 fn print_helper(helper: &Helper) -> String {
-    let names = |all: &[super::tree::Name]| all.iter().map(|n| n.text.as_str()).collect::<Vec<_>>().join(", ");
+    let names =
+        |all: &[super::tree::Name]| all.iter().map(|n| n.text.as_str()).collect::<Vec<_>>().join(", ");
     let indices = match helper.indices.as_slice() {
         [] => String::new(),
         all => format!("[{}]", all.iter().map(|n| n.text.as_str()).collect::<Vec<_>>().join(",")),
@@ -97,7 +100,12 @@ fn print_helper(helper: &Helper) -> String {
 
 fn print_rule(rule: &Rule) -> String {
     let guard = rule.guard.as_ref().map_or(String::new(), |g| format!("   if {}", print_expression(g)));
-    format!("rule {}: {} => {}{guard}", rule.name.text, print_expression(&rule.before), print_expression(&rule.after))
+    format!(
+        "rule {}: {} => {}{guard}",
+        rule.name.text,
+        print_expression(&rule.before),
+        print_expression(&rule.after)
+    )
 }
 
 /// A definition on one line if it fits, else the formula on its own and every binding on its own.
@@ -114,7 +122,11 @@ pub(super) fn lay_out(head: &str, body: &Expression, bindings: &[Binding]) -> St
             all => format!("[{}]", all.iter().map(|n| n.text.as_str()).collect::<Vec<_>>().join(",")),
         };
         let word = if at == 0 { "where" } else { "     " };
-        text.push_str(&format!("\n  {word} {}{indices} = {}", binding.name.text, print_expression(&binding.value)));
+        text.push_str(&format!(
+            "\n  {word} {}{indices} = {}",
+            binding.name.text,
+            print_expression(&binding.value)
+        ));
     }
     text
 }

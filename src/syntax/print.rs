@@ -36,7 +36,9 @@ fn tightness(expression: &Expression) -> Tightness {
         ExpressionKind::Sum(_) => Tightness::Sum,
         ExpressionKind::Product(_) => Tightness::Product,
         ExpressionKind::Power(..) => Tightness::Power,
-        ExpressionKind::Number(value) if !value.is_integer() && decimal(value).is_none() => Tightness::Product,
+        ExpressionKind::Number(value) if !value.is_integer() && decimal(value).is_none() => {
+            Tightness::Product
+        }
         _ => Tightness::Primary,
     }
 }
@@ -132,7 +134,11 @@ fn write_bare(text: &mut String, expression: &Expression) {
                     (_, false) => text.push('*'),
                 }
                 let is_first_fraction = at == 0 && matches!(factor.operand.kind, ExpressionKind::Number(_));
-                write(text, &factor.operand, if is_first_fraction { Tightness::Product } else { Tightness::Sign });
+                write(
+                    text,
+                    &factor.operand,
+                    if is_first_fraction { Tightness::Product } else { Tightness::Sign },
+                );
             }
         }
         ExpressionKind::Power(base, exponent) => {

@@ -44,7 +44,10 @@ impl<'t> Parser<'t> {
     fn negation(&self, input: &'t str) -> Read<'t, Expression> {
         let Some(after) = self.keyword(input, "not") else { return self.comparison(input) };
         let (rest, inner) = self.nested(input, || self.negation(after))?;
-        Ok((rest, Expression { kind: ExpressionKind::Not(Box::new(inner)), span: self.span_between(input, rest) }))
+        Ok((
+            rest,
+            Expression { kind: ExpressionKind::Not(Box::new(inner)), span: self.span_between(input, rest) },
+        ))
     }
 
     fn comparison(&self, input: &'t str) -> Read<'t, Expression> {
@@ -64,7 +67,10 @@ impl<'t> Parser<'t> {
         Ok((rest, Expression { kind, span: self.span_between(input, rest) }))
     }
 
-    fn comparison_sign(&self, input: &'t str) -> Result<Option<(Comparison, &'t str)>, nom::Err<super::Mistake>> {
+    fn comparison_sign(
+        &self,
+        input: &'t str,
+    ) -> Result<Option<(Comparison, &'t str)>, nom::Err<super::Mistake>> {
         let signs = [
             ("==", Comparison::Equal),
             ("!=", Comparison::NotEqual),
@@ -160,8 +166,8 @@ impl<'t> Parser<'t> {
 
     fn power(&self, input: &'t str) -> Read<'t, Expression> {
         let (rest, base) = self.raised(input)?;
-        let after = if rest.starts_with('^') {
-            skip_space(&rest[1..])
+        let after = if let Some(after) = self.symbol(rest, "^") {
+            after
         } else if let Some(after) = self.symbol(rest, "**") {
             after
         } else {
@@ -213,12 +219,16 @@ impl<'t> Parser<'t> {
         let begins_operand = if word.is_empty() {
             next == '(' || next == '√' || next == '∑' || starts_number(rest)
         } else {
-            !RESERVED.contains(&word) && !(self.in_bindings.get() && self.begins_binding(rest))
+            let next_binding = self.in_bindings.get() && self.begins_binding(rest);
+            !next_binding && !RESERVED.contains(&word)
         };
         if begins_operand {
             return Err(self.missing_operator(input, rest));
         }
-        if matches!(next, '&' | '!' | '?' | '%' | '@' | '$' | '\\' | '{' | '~' | '`' | '"' | '\'') {
+        let is_foreign = next != '!' || !rest.starts_with("!=");
+        if is_foreign
+            && matches!(next, '&' | '!' | '?' | '%' | '@' | '$' | '\\' | '{' | '~' | '`' | '"' | '\'')
+        {
             return Err(self.unexpected(rest, "an operator"));
         }
         Ok(())

@@ -5,7 +5,9 @@ use super::{Mistake, Parser, Read};
 use crate::diagnostic::Diagnostic;
 use crate::number::Number;
 use crate::suggestion::nearest;
-use crate::syntax::tree::{Binding, Domain, Endpoint, File, Helper, Item, Loss, Name, Parameter, Rule, Signature};
+use crate::syntax::tree::{
+    Binding, Domain, Endpoint, File, Helper, Item, Loss, Name, Parameter, Rule, Signature,
+};
 
 const DOMAINS: &[&str] = &["simplex", "integer", "index", "logit", "prob", "logprob"];
 
@@ -41,9 +43,12 @@ impl<'t> Parser<'t> {
             word => {
                 let length = word.len().max(super::first_char(input));
                 self.fail(
-                    Diagnostic::new("expected-definition", format!("expected `loss` or `fn`, found `{}`", &input[..length]))
-                        .at(self.span_at(input, length), "a file is a list of definitions")
-                        .help("begin with `loss`: `loss square(x, y) = (x - y)^2`"),
+                    Diagnostic::new(
+                        "expected-definition",
+                        format!("expected `loss` or `fn`, found `{}`", &input[..length]),
+                    )
+                    .at(self.span_at(input, length), "a file is a list of definitions")
+                    .help("begin with `loss`: `loss square(x, y) = (x - y)^2`"),
                 )
             }
         }
@@ -60,28 +65,34 @@ impl<'t> Parser<'t> {
             if after.starts_with('=') && !after.starts_with("==") {
                 let (_, name) = self.name(input)?;
                 let (rest, (body, bindings)) = self.definition(&after[1..])?;
-                return Ok((rest, Loss {
-                    documentation: String::new(),
-                    name: Some(name),
-                    signature: None,
-                    body,
-                    bindings,
-                    span: self.span_between(input, rest),
-                }));
+                return Ok((
+                    rest,
+                    Loss {
+                        documentation: String::new(),
+                        name: Some(name),
+                        signature: None,
+                        body,
+                        bindings,
+                        span: self.span_between(input, rest),
+                    },
+                ));
             }
             if after.starts_with('(') && defines_signature(after) {
                 let (rest, name) = self.name(input)?;
                 let (rest, signature) = self.signature(rest)?;
                 let rest = self.equals(rest, &name)?;
                 let (rest, (body, bindings)) = self.definition(rest)?;
-                return Ok((rest, Loss {
-                    documentation: String::new(),
-                    name: Some(name),
-                    signature: Some(signature),
-                    body,
-                    bindings,
-                    span: self.span_between(input, rest),
-                }));
+                return Ok((
+                    rest,
+                    Loss {
+                        documentation: String::new(),
+                        name: Some(name),
+                        signature: Some(signature),
+                        body,
+                        bindings,
+                        span: self.span_between(input, rest),
+                    },
+                ));
             }
         }
         let (rest, (body, bindings)) = self.definition(input)?;
@@ -92,12 +103,16 @@ impl<'t> Parser<'t> {
     fn loss(&self, input: &'t str, documentation: String) -> Read<'t, Loss> {
         let rest = self.keyword(input, "loss").unwrap_or(input);
         // `loss = …` as a bare formula would: the word is reserved.
-        let (rest, name) = self.name(rest).map_err(|error| self.expected(error, rest, "the name of the loss"))?;
+        let (rest, name) =
+            self.name(rest).map_err(|error| self.expected(error, rest, "the name of the loss"))?;
         if !rest.starts_with('(') {
             return self.fail(
-                Diagnostic::new("missing-signature", format!("the loss `{}` does not say its inputs", name.text))
-                    .at(name.span, "expected `(` after the name")
-                    .help(format!("name them: `loss {}(p, y) = …`", name.text)),
+                Diagnostic::new(
+                    "missing-signature",
+                    format!("the loss `{}` does not say its inputs", name.text),
+                )
+                .at(name.span, "expected `(` after the name")
+                .help(format!("name them: `loss {}(p, y) = …`", name.text)),
             );
         }
         let (rest, signature) = self.signature(rest)?;
@@ -109,16 +124,20 @@ impl<'t> Parser<'t> {
 
     fn helper(&self, input: &'t str, documentation: String) -> Read<'t, Helper> {
         let rest = self.keyword(input, "fn").unwrap_or(input);
-        let (rest, name) = self.name(rest).map_err(|error| self.expected(error, rest, "the name of the helper"))?;
+        let (rest, name) =
+            self.name(rest).map_err(|error| self.expected(error, rest, "the name of the helper"))?;
         let (rest, indices) = match rest.starts_with('[') {
             true => self.names(rest, "]")?,
             false => (rest, Vec::new()),
         };
         if !rest.starts_with('(') {
             return self.fail(
-                Diagnostic::new("missing-signature", format!("the helper `{}` does not say its arguments", name.text))
-                    .at(name.span, "expected `(` after the name")
-                    .help(format!("name them: `fn {}(x) = …`", name.text)),
+                Diagnostic::new(
+                    "missing-signature",
+                    format!("the helper `{}` does not say its arguments", name.text),
+                )
+                .at(name.span, "expected `(` after the name")
+                .help(format!("name them: `fn {}(x) = …`", name.text)),
             );
         }
         let (rest, parameters) = self.names(rest, ")")?;
@@ -130,7 +149,8 @@ impl<'t> Parser<'t> {
 
     fn rule(&self, input: &'t str, documentation: String) -> Read<'t, Rule> {
         let rest = self.keyword(input, "rule").unwrap_or(input);
-        let (rest, name) = self.name(rest).map_err(|error| self.expected(error, rest, "the name of the rule"))?;
+        let (rest, name) =
+            self.name(rest).map_err(|error| self.expected(error, rest, "the name of the rule"))?;
         let Some(rest) = self.symbol(rest, ":") else { return Err(self.unexpected(rest, "`:`")) };
         let (rest, before) = self.expression(rest)?;
         let Some(rest) = self.symbol(rest, "=>") else { return Err(self.unexpected(rest, "`=>`")) };
@@ -156,7 +176,9 @@ impl<'t> Parser<'t> {
                 nom::Err::Failure(Mistake(Some(mut diagnostic))) => {
                     diagnostic.code = "missing-equals";
                     diagnostic.help.clear();
-                    nom::Err::Failure(Mistake(Some(Box::new(diagnostic.help("a definition is written `name(inputs) = formula`")))))
+                    nom::Err::Failure(Mistake(Some(Box::new(
+                        diagnostic.help("a definition is written `name(inputs) = formula`"),
+                    ))))
                 }
                 other => other,
             });
@@ -192,9 +214,12 @@ impl<'t> Parser<'t> {
                 }
                 Err(failure) => {
                     // The next binding is on a line of its own, if there is one.
-                    let next = rest[1..].match_indices('\n').map(|(at, _)| skip_space(&rest[1 + at..])).find(|line| {
-                        self.begins_binding(line) || matches!(self.peek_word(line), "loss" | "fn" | "rule")
-                    });
+                    let next = rest[1..].match_indices('\n').map(|(at, _)| skip_space(&rest[1 + at..])).find(
+                        |line| {
+                            self.begins_binding(line)
+                                || matches!(self.peek_word(line), "loss" | "fn" | "rule")
+                        },
+                    );
                     match next.filter(|line| self.begins_binding(line)) {
                         Some(line) => {
                             self.report_failure(failure, rest);
@@ -251,7 +276,8 @@ impl<'t> Parser<'t> {
 
     /// `p[c] in (0,1) = 0.5`
     pub fn parameter(&self, input: &'t str) -> Read<'t, Parameter> {
-        let (rest, name) = self.name(input).map_err(|error| self.expected(error, input, "the name of an input"))?;
+        let (rest, name) =
+            self.name(input).map_err(|error| self.expected(error, input, "the name of an input"))?;
         let (rest, axes) = match rest.starts_with('[') {
             true => self.names(rest, "]")?,
             false => (rest, Vec::new()),
@@ -278,8 +304,8 @@ impl<'t> Parser<'t> {
         if input.starts_with(['(', '[']) {
             return self.interval(input);
         }
-        if input.starts_with('{') {
-            let (rest, values) = self.separated(skip_space(&input[1..]), '}', |i| self.signed_number(i))?;
+        if let Some(inside) = self.symbol(input, "{") {
+            let (rest, values) = self.separated(inside, '}', |i| self.signed_number(i))?;
             let rest = self.close(input, rest, "}")?;
             if values.is_empty() {
                 return self.fail(
@@ -311,11 +337,16 @@ impl<'t> Parser<'t> {
             }
             _ => {
                 let found = if word.is_empty() { &input[..super::first_char(input)] } else { word };
-                let diagnostic = Diagnostic::new("unknown-domain", format!("`{found}` is not a domain"))
-                    .at(self.span_at(input, found.len()), "expected an interval, a set or the name of a domain");
+                let diagnostic = Diagnostic::new("unknown-domain", format!("`{found}` is not a domain")).at(
+                    self.span_at(input, found.len()),
+                    "expected an interval, a set or the name of a domain",
+                );
                 return self.fail(match nearest(word, DOMAINS.iter().copied()) {
                     Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-                    None => diagnostic.help(format!("domains are `(0,1)`, `[0,inf)`, `{{0,1}}`, `{}`", DOMAINS.join("`, `"))),
+                    None => diagnostic.help(format!(
+                        "domains are `(0,1)`, `[0,inf)`, `{{0,1}}`, `{}`",
+                        DOMAINS.join("`, `")
+                    )),
                 });
             }
         })
@@ -324,7 +355,9 @@ impl<'t> Parser<'t> {
     fn interval(&self, input: &'t str) -> Read<'t, Domain> {
         let low_closed = input.starts_with('[');
         let (rest, low) = self.endpoint(skip_space(&input[1..]), true)?;
-        let Some(rest) = self.symbol(rest, ",") else { return Err(self.unexpected(rest, "`,` and the upper end")) };
+        let Some(rest) = self.symbol(rest, ",") else {
+            return Err(self.unexpected(rest, "`,` and the upper end"));
+        };
         let (rest, high) = self.endpoint(rest, false)?;
         let high_closed = rest.starts_with(']');
         let Some(after) = self.symbol(rest, ")").or_else(|| self.symbol(rest, "]")) else {
@@ -348,7 +381,8 @@ impl<'t> Parser<'t> {
                     .help(format!("write `({high},{low})`")),
             );
         }
-        let (low, high) = (Endpoint { value: low, closed: low_closed }, Endpoint { value: high, closed: high_closed });
+        let (low, high) =
+            (Endpoint { value: low, closed: low_closed }, Endpoint { value: high, closed: high_closed });
         Ok((after, Domain::Interval(low, high)))
     }
 
@@ -364,9 +398,12 @@ impl<'t> Parser<'t> {
                 let span = self.span_between(input, rest);
                 let (end, right) = if is_low { ("lower", "-inf") } else { ("upper", "inf") };
                 return self.fail(
-                    Diagnostic::new("invalid-interval", format!("the {end} end of an interval can only be `{right}` or a number"))
-                        .at(span, "the wrong infinity")
-                        .help(format!("write `{right}`")),
+                    Diagnostic::new(
+                        "invalid-interval",
+                        format!("the {end} end of an interval can only be `{right}` or a number"),
+                    )
+                    .at(span, "the wrong infinity")
+                    .help(format!("write `{right}`")),
                 );
             }
             return Ok((rest, None));
@@ -380,7 +417,8 @@ impl<'t> Parser<'t> {
             Some(rest) => (skip_space(rest), true),
             None => (self.symbol(input, "+").unwrap_or(input), false),
         };
-        let (rest, value) = self.number(unsigned).map_err(|error| self.expected(error, unsigned, "a number"))?;
+        let (rest, value) =
+            self.number(unsigned).map_err(|error| self.expected(error, unsigned, "a number"))?;
         Ok((rest, if negative { -&value } else { value }))
     }
 }

@@ -18,11 +18,21 @@ impl<'t> Parser<'t> {
             .rev()
             .take_while(|(_, c)| is_name_part(*c) || *c == '.')
             .last()
-            .map_or_else(|| self.text[..left_end].char_indices().next_back().map_or(0, |(at, _)| at), |(at, _)| at);
+            .map_or_else(
+                || self.text[..left_end].char_indices().next_back().map_or(0, |(at, _)| at),
+                |(at, _)| at,
+            );
         let left = &self.text[left_start..left_end];
         let word = self.peek_word(rest);
-        let number: &str = &rest[..rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len())];
-        let right = if !word.is_empty() { word } else if !number.is_empty() { number } else { &rest[..first_char(rest)] };
+        let number: &str =
+            &rest[..rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len())];
+        let right = if !word.is_empty() {
+            word
+        } else if !number.is_empty() {
+            number
+        } else {
+            &rest[..first_char(rest)]
+        };
         let from = self.span_at(&self.text[left_start..], left_end - left_start);
         let span = from.to(self.span_at(rest, right.len()));
         let shown = if right == "(" { "(…)".to_owned() } else { right.to_owned() };
@@ -34,10 +44,15 @@ impl<'t> Parser<'t> {
             (false, true) => "no operator before this",
         };
         let left = if left == ")" { "(…)" } else { left };
-        let mut diagnostic =
-            Diagnostic::new("missing-operator", format!("there is no operator between `{left}` and `{shown}`")).at(span, label);
+        let mut diagnostic = Diagnostic::new(
+            "missing-operator",
+            format!("there is no operator between `{left}` and `{shown}`"),
+        )
+        .at(span, label);
         diagnostic = match word {
-            "x" if is_number && word == "x" => diagnostic.help(format!("multiplication is always written: `{left}*x`")),
+            "x" if is_number && word == "x" => {
+                diagnostic.help(format!("multiplication is always written: `{left}*x`"))
+            }
             "xor" | "mod" | "div" | "AND" | "OR" | "NOT" | "is" => {
                 diagnostic.help(format!("`{word}` is not an operator of the language"))
             }
@@ -63,8 +78,9 @@ impl<'t> Parser<'t> {
         let word = self.peek_word(input);
         let span = self.span_at(input, word.len().max(next.len_utf8()));
         if !word.is_empty() {
-            let diagnostic = Diagnostic::new("missing-operand", format!("expected an operand, found `{word}`"))
-                .at(span, "a word of the language");
+            let diagnostic =
+                Diagnostic::new("missing-operand", format!("expected an operand, found `{word}`"))
+                    .at(span, "a word of the language");
             return self.failure(match word {
                 "then" | "else" => diagnostic.help("a choice is written `if x > 0 then a else b`"),
                 _ => diagnostic,
@@ -73,13 +89,14 @@ impl<'t> Parser<'t> {
         match next {
             '\\' => self.failure(self.latex_mistake(input, 0)),
             '*' | '/' | '^' | '=' | '<' | '>' | '≤' | '≥' | ',' | ';' | ':' => {
-                let operator: String = input.chars().take_while(|c| matches!(c, '*' | '=' | '<' | '>')).take(2).collect();
+                let operator: String =
+                    input.chars().take_while(|c| matches!(c, '*' | '=' | '<' | '>')).take(2).collect();
                 let operator = if operator.is_empty() { next.to_string() } else { operator };
                 let message = format!("expected an operand, found `{operator}`");
-                self.failure(
-                    Diagnostic::new("missing-operand", message)
-                        .at(self.span_at(input, operator.len()), "expected a number, a name or a bracket before this"),
-                )
+                self.failure(Diagnostic::new("missing-operand", message).at(
+                    self.span_at(input, operator.len()),
+                    "expected a number, a name or a bracket before this",
+                ))
             }
             ')' | ']' | '}' => {
                 let opens = before.chars().filter(|c| matches!(c, '(' | '[')).count();
@@ -125,20 +142,33 @@ impl<'t> Parser<'t> {
             ')' | ']' => Diagnostic::new("unmatched-bracket", format!("`{next}` closes nothing"))
                 .at(span, "no bracket is open here")
                 .help("remove it, or open one before"),
-            '&' => diagnostic("unexpected-character", "not an operator").help("write `and`: `a > 0 and b > 0`"),
+            '&' => {
+                diagnostic("unexpected-character", "not an operator").help("write `and`: `a > 0 and b > 0`")
+            }
             '|' if input.starts_with("||") => {
                 diagnostic("unexpected-character", "not an operator").help("write `or`: `a > 0 or b > 0`")
             }
-            '!' => diagnostic("unexpected-character", "not an operator").help("write `not`: `not a > 0`; factorials are `exp(lgamma(n + 1))`"),
-            '?' => diagnostic("unexpected-character", "not an operator").help("write `if a > 0 then b else c`"),
-            '%' => diagnostic("unexpected-character", "not an operator").help("a remainder is `x - n*floor(x/n)`"),
-            '@' => diagnostic("unexpected-character", "not an operator").help("a matrix product is `sum[k](a[i,k]*b[k,j])`"),
+            '!' => diagnostic("unexpected-character", "not an operator")
+                .help("write `not`: `not a > 0`; factorials are `exp(lgamma(n + 1))`"),
+            '?' => {
+                diagnostic("unexpected-character", "not an operator").help("write `if a > 0 then b else c`")
+            }
+            '%' => diagnostic("unexpected-character", "not an operator")
+                .help("a remainder is `x - n*floor(x/n)`"),
+            '@' => diagnostic("unexpected-character", "not an operator")
+                .help("a matrix product is `sum[k](a[i,k]*b[k,j])`"),
             '\\' => self.latex_mistake(input, 0),
-            '\'' => diagnostic("unexpected-character", "not part of a name").help("call it `x_prime` or `x2`"),
+            '\'' => {
+                diagnostic("unexpected-character", "not part of a name").help("call it `x_prime` or `x2`")
+            }
             '=' => diagnostic("single-equals", "an assignment sign").help("a comparison is written `==`"),
-            ';' => diagnostic("unexpected-character", "separates hyperparameters, in the parentheses of a loss"),
-            '.' if input.starts_with("..") => diagnostic("unexpected-character", "ranges stand in the brackets of a reduction")
-                .help("write `sum[u in 0..3](…)`"),
+            ';' => {
+                diagnostic("unexpected-character", "separates hyperparameters, in the parentheses of a loss")
+            }
+            '.' if input.starts_with("..") => {
+                diagnostic("unexpected-character", "ranges stand in the brackets of a reduction")
+                    .help("write `sum[u in 0..3](…)`")
+            }
             _ if word.is_empty() => diagnostic("unexpected-character", "cannot stand here"),
             _ => diagnostic("unexpected-word", "cannot stand here"),
         })
@@ -178,15 +208,25 @@ impl<'t> Parser<'t> {
         })
     }
 
-    pub(super) fn missing_word(&self, start: &'t str, rest: &'t str, word: &str, help: &str) -> nom::Err<Mistake> {
+    pub(super) fn missing_word(
+        &self,
+        start: &'t str,
+        rest: &'t str,
+        word: &str,
+        help: &str,
+    ) -> nom::Err<Mistake> {
         let found = match self.peek_word(rest) {
             "" if rest.is_empty() => "the end".to_owned(),
             "" => format!("`{}`", &rest[..first_char(rest)]),
             other => format!("`{other}`"),
         };
-        let span = if rest.is_empty() { self.span_at(start, 2) } else { self.span_at(rest, first_char(rest)) };
-        let diagnostic = Diagnostic::new("incomplete-choice", format!("expected `{word}` after `if`, found {found}"))
-            .at(span, if rest.is_empty() { "this choice is not finished" } else { "expected a word of the choice" });
+        let span =
+            if rest.is_empty() { self.span_at(start, 2) } else { self.span_at(rest, first_char(rest)) };
+        let diagnostic =
+            Diagnostic::new("incomplete-choice", format!("expected `{word}` after `if`, found {found}")).at(
+                span,
+                if rest.is_empty() { "this choice is not finished" } else { "expected a word of the choice" },
+            );
         if rest.starts_with('=') {
             return self.failure(
                 Diagnostic::new("single-equals", format!("expected `{word}`, found `=`"))
@@ -203,7 +243,9 @@ impl<'t> Parser<'t> {
         let span = self.span_at(input, 1 + word.len());
         let diagnostic = Diagnostic::new("latex", "LaTeX is written by lossform, not read");
         if backslash == 1 {
-            return diagnostic.at(span, "braces").help("a power of more than one thing takes parentheses: `x^(a + b)`");
+            return diagnostic
+                .at(span, "braces")
+                .help("a power of more than one thing takes parentheses: `x^(a + b)`");
         }
         let diagnostic = diagnostic.at(span, "a LaTeX command");
         match word {
@@ -216,11 +258,17 @@ impl<'t> Parser<'t> {
     }
 
     /// `np.log`, `lambda x:` and their like.
-    pub(super) fn foreign_name(&self, input: &'t str, name: &Name, rest: &'t str) -> Option<nom::Err<Mistake>> {
+    pub(super) fn foreign_name(
+        &self,
+        input: &'t str,
+        name: &Name,
+        rest: &'t str,
+    ) -> Option<nom::Err<Mistake>> {
         if rest.starts_with('.') && !rest.starts_with("..") {
             let word = self.peek_word(skip_space(&rest[1..]));
             let span = self.span_at(input, self.offset(rest) - self.offset(input) + 1 + word.len());
-            let (code, message) = ("foreign-name", format!("`{}.{word}` is not a name of the language", name.text));
+            let (code, message) =
+                ("foreign-name", format!("`{}.{word}` is not a name of the language", name.text));
             let diagnostic = Diagnostic::new(code, message).at(span, "a dot in a name");
             return Some(self.failure(match word {
                 "" => diagnostic.help("names are made of letters, digits and `_`"),
@@ -228,14 +276,19 @@ impl<'t> Parser<'t> {
                 _ => diagnostic.help(format!("write `{word}`: functions have no module")),
             }));
         }
-        if name.text == "lambda" && !self.peek_word(rest).is_empty() && rest.contains(':') && !RESERVED.contains(&self.peek_word(rest)) {
-            return Some(self.failure(
-                Diagnostic::new("foreign-name", "functions are not values")
-                    .at(self.span_at(input, name.text.len()), "a Python function")
-                    .help("name the inputs before the formula: `f(x, y) = (x - y)^2`"),
-            ));
+        if name.text == "lambda"
+            && !self.peek_word(rest).is_empty()
+            && rest.contains(':')
+            && !RESERVED.contains(&self.peek_word(rest))
+        {
+            return Some(
+                self.failure(
+                    Diagnostic::new("foreign-name", "functions are not values")
+                        .at(self.span_at(input, name.text.len()), "a Python function")
+                        .help("name the inputs before the formula: `f(x, y) = (x - y)^2`"),
+                ),
+            );
         }
         None
     }
-
 }

@@ -73,9 +73,11 @@ impl<'t> Parser<'t> {
             return None;
         }
         match production(start) {
-            Ok((rest, value)) if rest.is_empty() => Some(value),
+            Ok(("", value)) => Some(value),
             Ok((rest, value)) => {
-                if let nom::Err::Failure(Mistake(Some(diagnostic))) = self.unexpected(rest, "the end of the formula") {
+                if let nom::Err::Failure(Mistake(Some(diagnostic))) =
+                    self.unexpected(rest, "the end of the formula")
+                {
                     self.report(*diagnostic);
                 }
                 Some(value)
@@ -144,10 +146,13 @@ impl<'t> Parser<'t> {
         let depth = self.depth.get() + 1;
         if depth > NESTING_LIMIT {
             return self.fail(
-                Diagnostic::new("nesting-too-deep", format!("the formula nests more than {NESTING_LIMIT} levels deep"))
-                    .fault(Fault::Limit)
-                    .at(self.span_at(input, first_char(input)), "one level too many")
-                    .help("name an inner part and use the name: `… where t = …`"),
+                Diagnostic::new(
+                    "nesting-too-deep",
+                    format!("the formula nests more than {NESTING_LIMIT} levels deep"),
+                )
+                .fault(Fault::Limit)
+                .at(self.span_at(input, first_char(input)), "one level too many")
+                .help("name an inner part and use the name: `… where t = …`"),
             );
         }
         self.depth.set(depth);

@@ -15,7 +15,11 @@ impl<'t> Parser<'t> {
             '|' => self.absolute(input),
             '[' => self.iverson(input),
             '√' => self.root(input),
-            '∑' => self.call(input, Name { text: "sum".to_owned(), span: self.span_at(input, next.len_utf8()) }, &input[next.len_utf8()..]),
+            '∑' => self.call(
+                input,
+                Name { text: "sum".to_owned(), span: self.span_at(input, next.len_utf8()) },
+                &input[next.len_utf8()..],
+            ),
             _ if starts_number(input) => {
                 let (rest, value) = self.number(input)?;
                 let span = self.span_between(input, rest);
@@ -24,7 +28,9 @@ impl<'t> Parser<'t> {
             _ => match self.peek_word(input) {
                 "" => Err(self.missing_operand(input)),
                 "if" => self.choice(input),
-                "then" | "else" | "and" | "or" | "where" | "in" | "loss" | "fn" | "rule" => Err(self.missing_operand(input)),
+                "then" | "else" | "and" | "or" | "where" | "in" | "loss" | "fn" | "rule" => {
+                    Err(self.missing_operand(input))
+                }
                 _ => {
                     let (rest, name) = self.name(input)?;
                     self.named(input, name, rest)
@@ -56,9 +62,16 @@ impl<'t> Parser<'t> {
                 let brackets = &rest[..rest.len() - closer.len() + 1];
                 let shown = after.split([' ', ')', ',', '\n']).next().unwrap_or("");
                 self.fail(
-                    Diagnostic::new("missing-parentheses", format!("what `{}` is taken of stands in parentheses", name.text))
-                        .at(self.span_at(after, shown.len().max(1)), "expected `(`")
-                        .help(format!("write `{}{brackets}({})`", name.text, if shown.is_empty() { "…" } else { shown })),
+                    Diagnostic::new(
+                        "missing-parentheses",
+                        format!("what `{}` is taken of stands in parentheses", name.text),
+                    )
+                    .at(self.span_at(after, shown.len().max(1)), "expected `(`")
+                    .help(format!(
+                        "write `{}{brackets}({})`",
+                        name.text,
+                        if shown.is_empty() { "…" } else { shown }
+                    )),
                 )
             }
             _ => self.access(input, name, rest),
@@ -66,7 +79,8 @@ impl<'t> Parser<'t> {
     }
 
     fn access(&self, input: &'t str, name: Name, brackets: &'t str) -> Read<'t, Expression> {
-        let (rest, indices) = self.nested(brackets, || self.list(brackets, '[', ']', |i| self.expression(i)))?;
+        let (rest, indices) =
+            self.nested(brackets, || self.list(brackets, '[', ']', |i| self.expression(i)))?;
         if indices.is_empty() {
             return self.fail(
                 Diagnostic::new("empty-brackets", format!("`{}[]` has no index", name.text))
@@ -102,17 +116,22 @@ impl<'t> Parser<'t> {
         }
         if !rest.starts_with('(') {
             return self.fail(
-                Diagnostic::new("missing-parentheses", format!("what `{}` is taken of stands in parentheses", function.text))
-                    .at(self.span_at(rest, super::first_char(rest)), "expected `(`"),
+                Diagnostic::new(
+                    "missing-parentheses",
+                    format!("what `{}` is taken of stands in parentheses", function.text),
+                )
+                .at(self.span_at(rest, super::first_char(rest)), "expected `(`"),
             );
         }
         let open = rest;
-        let (after, arguments) =
-            self.nested(open, || self.separated_by(skip_space(&open[1..]), &[')', ';'], |i| self.argument(open, i)))?;
+        let (after, arguments) = self.nested(open, || {
+            self.separated_by(skip_space(&open[1..]), &[')', ';'], |i| self.argument(open, i))
+        })?;
         rest = after;
         let mut hyperparameters = Vec::new();
         if let Some(after) = self.symbol(rest, ";") {
-            let (after, given) = self.nested(open, || self.separated(after, ')', |i| self.hyperparameter(i)))?;
+            let (after, given) =
+                self.nested(open, || self.separated(after, ')', |i| self.hyperparameter(i)))?;
             hyperparameters = given;
             rest = after;
         }
@@ -152,7 +171,9 @@ impl<'t> Parser<'t> {
             nom::Err::Error(_) => self.unexpected(input, "the name of an index"),
             other => other,
         })?;
-        let Some(after) = self.keyword(rest, "in") else { return Ok((rest, IndexBinder { name, range: None })) };
+        let Some(after) = self.keyword(rest, "in") else {
+            return Ok((rest, IndexBinder { name, range: None }));
+        };
         let (rest, low) = self.nested(input, || self.expression(after))?;
         let Some(after) = self.symbol(rest, "..") else {
             return Err(self.unexpected(rest, "`..` and the end of the range"));
@@ -163,10 +184,10 @@ impl<'t> Parser<'t> {
 
     fn group(&self, input: &'t str) -> Read<'t, Expression> {
         let open = skip_space(&input[1..]);
-        if open.starts_with(')') {
+        if let Some(rest) = self.symbol(open, ")") {
             return self.fail(
                 Diagnostic::new("empty-parentheses", "there is nothing between the parentheses")
-                    .at(self.span_between(input, &open[1..]), "expected an expression"),
+                    .at(self.span_between(input, rest), "expected an expression"),
             );
         }
         let (rest, mut inner) = self.nested(input, || match self.expression(open) {
@@ -188,10 +209,10 @@ impl<'t> Parser<'t> {
 
     fn iverson(&self, input: &'t str) -> Read<'t, Expression> {
         let open = skip_space(&input[1..]);
-        if open.starts_with(']') {
+        if let Some(rest) = self.symbol(open, "]") {
             return self.fail(
                 Diagnostic::new("empty-brackets", "there is nothing between the brackets")
-                    .at(self.span_between(input, &open[1..]), "expected a condition")
+                    .at(self.span_between(input, rest), "expected a condition")
                     .help("`[a < b]` is 1 where it holds, else 0"),
             );
         }
@@ -280,7 +301,12 @@ impl<'t> Parser<'t> {
     }
 
     /// The bracket that closes the one at `open`.
-    pub(super) fn close(&self, open: &'t str, rest: &'t str, closer: &str) -> Result<&'t str, nom::Err<Mistake>> {
+    pub(super) fn close(
+        &self,
+        open: &'t str,
+        rest: &'t str,
+        closer: &str,
+    ) -> Result<&'t str, nom::Err<Mistake>> {
         match self.symbol(rest, closer) {
             Some(after) => Ok(after),
             None => Err(self.unclosed(open, rest, closer)),

@@ -11,7 +11,8 @@ use nom::combinator::{opt, recognize};
 use nom::sequence::pair;
 
 /// The words that cannot be names.
-pub(super) const RESERVED: &[&str] = &["loss", "fn", "where", "if", "then", "else", "and", "or", "not", "in", "rule"];
+pub(super) const RESERVED: &[&str] =
+    &["loss", "fn", "where", "if", "then", "else", "and", "or", "not", "in", "rule"];
 
 /// `input` without leading space and comments.
 pub(super) fn skip_space(mut input: &str) -> &str {
@@ -42,7 +43,9 @@ pub(super) fn is_name_part(c: char) -> bool {
     c.is_ascii_alphanumeric()
         || c == '_'
         || (!c.is_ascii()
-            && ((c.is_alphanumeric() && superscript(c).is_none()) || is_combining(c) || subscript(c).is_some()))
+            && ((c.is_alphanumeric() && superscript(c).is_none())
+                || is_combining(c)
+                || subscript(c).is_some()))
 }
 
 /// A mark on the letter before it, as in a decomposed `ŷ`.
@@ -67,12 +70,40 @@ fn subscript(c: char) -> Option<char> {
 /// The name of a Greek letter.
 fn greek(c: char) -> Option<&'static str> {
     Some(match c {
-        'α' => "alpha", 'β' => "beta", 'γ' => "gamma", 'δ' => "delta", 'ε' | 'ϵ' => "epsilon", 'ζ' => "zeta",
-        'η' => "eta", 'θ' | 'ϑ' => "theta", 'ι' => "iota", 'κ' => "kappa", 'λ' => "lambda", 'μ' | 'µ' => "mu",
-        'ν' => "nu", 'ξ' => "xi", 'ο' => "omicron", 'π' => "pi", 'ρ' => "rho", 'σ' | 'ς' => "sigma", 'τ' => "tau",
-        'υ' => "upsilon", 'φ' | 'ϕ' => "phi", 'χ' => "chi", 'ψ' => "psi", 'ω' => "omega", 'Γ' => "Gamma",
-        'Δ' => "Delta", 'Θ' => "Theta", 'Λ' => "Lambda", 'Ξ' => "Xi", 'Π' => "Pi", 'Σ' => "Sigma", 'Φ' => "Phi",
-        'Ψ' => "Psi", 'Ω' => "Omega",
+        'α' => "alpha",
+        'β' => "beta",
+        'γ' => "gamma",
+        'δ' => "delta",
+        'ε' | 'ϵ' => "epsilon",
+        'ζ' => "zeta",
+        'η' => "eta",
+        'θ' | 'ϑ' => "theta",
+        'ι' => "iota",
+        'κ' => "kappa",
+        'λ' => "lambda",
+        'μ' | 'µ' => "mu",
+        'ν' => "nu",
+        'ξ' => "xi",
+        'ο' => "omicron",
+        'π' => "pi",
+        'ρ' => "rho",
+        'σ' | 'ς' => "sigma",
+        'τ' => "tau",
+        'υ' => "upsilon",
+        'φ' | 'ϕ' => "phi",
+        'χ' => "chi",
+        'ψ' => "psi",
+        'ω' => "omega",
+        'Γ' => "Gamma",
+        'Δ' => "Delta",
+        'Θ' => "Theta",
+        'Λ' => "Lambda",
+        'Ξ' => "Xi",
+        'Π' => "Pi",
+        'Σ' => "Sigma",
+        'Φ' => "Phi",
+        'Ψ' => "Psi",
+        'Ω' => "Omega",
         _ => return None,
     })
 }
@@ -139,7 +170,8 @@ impl<'t> Parser<'t> {
             if rest.starts_with("..") {
                 return Ok((rest, ""));
             }
-            let (rest, digits) = opt(pair(char('.'), take_while(|c: char| c.is_ascii_digit()))).parse(rest)?;
+            let (rest, digits) =
+                opt(pair(char('.'), take_while(|c: char| c.is_ascii_digit()))).parse(rest)?;
             Ok((rest, digits.map_or("", |d| d.1)))
         };
         let (rest, whole) = take_while(|c: char| c.is_ascii_digit()).parse(input)?;
@@ -161,8 +193,14 @@ impl<'t> Parser<'t> {
                 Err(_) if !rest[1..].starts_with(is_name_part) => {
                     return self.fail(
                         Diagnostic::new("malformed-number", "the exponent of the number has no digits")
-                            .at(self.span_at(input, input.len() - rest.len() + 1), "expected digits after `e`")
-                            .help(format!("write `{}e-7`, or without `e`", &input[..input.len() - rest.len()])),
+                            .at(
+                                self.span_at(input, input.len() - rest.len() + 1),
+                                "expected digits after `e`",
+                            )
+                            .help(format!(
+                                "write `{}e-7`, or without `e`",
+                                &input[..input.len() - rest.len()]
+                            )),
                     );
                 }
                 Err(_) => {}
@@ -179,10 +217,13 @@ impl<'t> Parser<'t> {
         match Number::from_decimal(&digits, exponent).filter(|_| !overflow) {
             Some(value) => Ok((skip_space(rest), value)),
             None => self.fail(
-                Diagnostic::new("number-too-large", "the number is too large or too small to be kept exactly")
-                    .fault(Fault::Limit)
-                    .at(self.span_at(input, length), "more than 8192 bits")
-                    .help("numbers between 1e-2048 and 1e2048 can be written"),
+                Diagnostic::new(
+                    "number-too-large",
+                    "the number is too large or too small to be kept exactly",
+                )
+                .fault(Fault::Limit)
+                .at(self.span_at(input, length), "more than 8192 bits")
+                .help("numbers between 1e-2048 and 1e2048 can be written"),
             ),
         }
     }

@@ -1,0 +1,105 @@
+//! Random formulas: the simplified gradient is the gradient, and simplification does not change a value.
+
+use crate::points::{Draw, inputs};
+use lossform::evaluate::Extended;
+use lossform::real::Real;
+use lossform::{Loss, Request};
+use std::collections::BTreeMap;
+
+/// A random formula over x, y (reals), p in (0,1), q in [0,1], t in {0,1} and the vector v[c].
+fn formula(draw: &mut Draw, depth: usize, in_sum: bool) -> String {
+    let leaf = |draw: &mut Draw| {
+        let names: &[&str] = if in_sum {
+            &["x", "p", "t", "v", "v", "w", "2", "0.5", "3"]
+        } else {
+            &["x", "y", "p", "q", "t", "2", "1", "0.25"]
+        };
+        names[draw.below(names.len())].to_owned()
+    };
+    if depth == 0 {
+        return leaf(draw);
+    }
+    let sub = |draw: &mut Draw| formula(draw, depth - 1, in_sum);
+    match draw.below(21) {
+        0 | 1 => format!("({} + {})", sub(draw), sub(draw)),
+        2 => format!("({} - {})", sub(draw), sub(draw)),
+        3..=5 => format!("({})*({})", sub(draw), sub(draw)),
+        6 => format!("({})/(1 + ({})^2)", sub(draw), sub(draw)),
+        7 => format!("({})^2", sub(draw)),
+        8 => format!("sigmoid({})", sub(draw)),
+        9 => format!("exp(-({})^2)", sub(draw)),
+        10 => format!("log(1 + exp({}))", sub(draw)),
+        11 => format!("tanh({})", sub(draw)),
+        12 => format!("|{}|", leaf(draw)),
+        13 => format!("max({}, {})", leaf(draw), sub(draw)),
+        14 => format!("(if {} < {} then {} else {})", leaf(draw), leaf(draw), sub(draw), sub(draw)),
+        15 => format!("(if t == 1 then {} else {})", sub(draw), sub(draw)),
+        16 => format!("log({})", ["p", "1 - p", "(1 + exp(x))"][draw.below(3)]),
+        17 => format!("(1 - p)^{}*({})", [2, 3][draw.below(2)], sub(draw)),
+        18 => format!("1/(1 + exp(-({})))", sub(draw)),
+        _ if !in_sum => {
+            let body = formula(draw, depth - 1, true);
+            match draw.below(5) {
+                0 => format!("sum[c](v*({body}))"),
+                1 => format!("logsumexp[c](v + ({body}))"),
+                2 => format!("norm[c](v + ({body}))"),
+                3 => format!("sum[c](w*softmax[c](v)*({body}))"),
+                _ => format!("mean[c](v + ({body}))"),
+            }
+        }
+        _ => format!("sqrt(1 + ({})^2)", sub(draw)),
+    }
+}
+
+/// Draws formulas and compares the derivative before and after simplification in 237 bits.
+fn check(seeds: std::ops::Range<u64>) {
+    for seed in seeds {
+        let draw = &mut Draw(seed);
+        let depth = 2 + draw.below(3);
+        let body = formula(draw, depth, false);
+        let text = format!("loss f(x, y, p in (0,1), q in [0,1], t in {{0,1}}, v[c], w[c]) = {body}");
+        let loss = Loss::parse(&text).unwrap_or_else(|e| panic!("{text}\n{e}"));
+        let wrt: Vec<String> = ["x", "p", "v"].iter().map(ToString::to_string).collect();
+        let evaluator = |raw| {
+            loss.evaluator::<Extended>(&Request { gradients: wrt.clone(), raw, ..Request::default() })
+                .unwrap()
+        };
+        let (raw, simplified) = (evaluator(true), evaluator(false));
+        for point in 0..3 {
+            let mut at = inputs::<Extended>(&loss, &mut Draw(seed * 31 + point), 3);
+            if point == 2 {
+                // An edge: zeros, where conventions hold.
+                at.insert("x".into(), ndarray::arr0(Extended::from_double(0.0)).into_dyn());
+            }
+            let (a, b) =
+                match (raw.evaluate(&at, &BTreeMap::new()), simplified.evaluate(&at, &BTreeMap::new())) {
+                    (Ok(a), Ok(b)) => (a, b),
+                    (a, b) => panic!("{text}\n{:?}\n{:?}", a.map(|_| ()), b.map(|_| ())),
+                };
+            for name in &wrt {
+                for (x, y) in a.gradients[name].iter().zip(b.gradients[name].iter()) {
+                    let (x, y) = (x.to_double(), y.to_double());
+                    // Simplification may define more, never less.
+                    let fits = x.is_nan() || (x - y).abs() <= 1e-13 * x.abs().max(1.0) || x == y;
+                    assert!(
+                        fits,
+                        "{text}\nd/d{name} at point {point}: {x} before, {y} after\n{}",
+                        loss.gradient(name).unwrap()
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn simplified_gradients_are_the_gradients() {
+    check(0..1500);
+}
+
+/// The long run: `cargo test --release --test suite -- --ignored soak`.
+#[test]
+#[ignore = "takes minutes"]
+fn soak() {
+    check(10_000..200_000);
+}
