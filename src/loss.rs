@@ -426,6 +426,7 @@ impl Library {
             Err(errors) => return Err(Error::new(errors, sources)),
         };
         // One word is meant as the name of a loss.
+        let is_word = is_word && name.len() <= 64;
         if is_word && name.chars().count() > 1 && name.parse::<f64>().is_err() && name != "pi" {
             let diagnostic = Diagnostic::new("unknown-loss", format!("there is no loss `{name}`"));
             return Err(Error::new(

@@ -58,9 +58,7 @@ impl Lowering<'_> {
         };
         let reduce = |this: &mut Self, reduction, body, filter| {
             let node = this.graph.reduce(reduction, &indices, body, filter);
-            if matches!(reduction, Reduction::Max | Reduction::Min | Reduction::Mean | Reduction::LogSumExp) {
-                this.graph.set_place(node, span);
-            }
+            this.graph.set_place(node, span);
             node
         };
         match function.text.as_str() {

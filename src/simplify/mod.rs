@@ -18,6 +18,11 @@ pub use rule::{Rule, rules};
 use crate::graph::{Graph, Map, NodeId, Op};
 use cost::Costs;
 
+/// `node` after one application of `rule` at it, if the rule matches and its guard can be proved.
+pub fn apply_rule(graph: &mut Graph, rule: &Rule, node: NodeId) -> Option<NodeId> {
+    matcher::apply(graph, rule, node)
+}
+
 /// What simplification gives.
 #[derive(Clone, Debug)]
 pub struct Simplified {

@@ -56,7 +56,9 @@ fn json(arguments: &[&str], input: &str) -> serde_json::Value {
 
 #[test]
 fn reference_commands() {
-    for arguments in [&["list"][..], &["functions"], &["rules"], &["list", "--family", "metric"], &["show", "huber"]] {
+    for arguments in
+        [&["list"][..], &["functions"], &["rules"], &["list", "--family", "metric"], &["show", "huber"]]
+    {
         insta::with_settings!({omit_expression => true, prepend_module_to_snapshot => false, snapshot_path => "../snapshots/commands"}, {
             insta::assert_snapshot!(arguments.join("_"), succeeds(arguments, ""));
         });
@@ -70,7 +72,10 @@ fn reference_commands() {
 #[test]
 fn gradients_in_every_format() {
     assert_eq!(succeeds(&["grad", "bce_with_logits", "--wrt", "z"], ""), "d/dz = sigmoid(z) - y\n");
-    assert_eq!(succeeds(&["grad", "bce_with_logits", "--wrt", "z", "--as", "unicode"], ""), "d/dz = σ(z) − y\n");
+    assert_eq!(
+        succeeds(&["grad", "bce_with_logits", "--wrt", "z", "--as", "unicode"], ""),
+        "d/dz = σ(z) − y\n"
+    );
     assert_eq!(succeeds(&["grad", "mse", "--wrt", "x", "--as", "latex"], ""), "2 \\, (x - y)\n");
     assert!(succeeds(&["grad", "mse", "--wrt", "x", "--as", "dot"], "").starts_with("digraph"));
     assert_eq!(succeeds(&["grad", "-", "--wrt", "p"], "-y*log(p)"), "d/dp = -y/p\n");
@@ -93,7 +98,10 @@ fn gradients_in_every_format() {
 #[test]
 fn options_of_grad() {
     assert_eq!(succeeds(&["grad", "focal", "--cases", "y", "--set", "gamma=0"], "").lines().count(), 4);
-    assert_eq!(succeeds(&["grad", "(x - y)^2", "--wrt", "x", "--reduction", "mean"], ""), "d/dx = 2*(x - y)/N\n");
+    assert_eq!(
+        succeeds(&["grad", "(x - y)^2", "--wrt", "x", "--reduction", "mean"], ""),
+        "d/dx = 2*(x - y)/N\n"
+    );
     assert_eq!(
         succeeds(&["grad", "y*log(p)", "--wrt", "y", "--assume", "p in (0,1)", "--assume", "y in [0,1]"], ""),
         "d/dy = log(p)\n"
@@ -115,9 +123,13 @@ fn evaluation() {
     assert_eq!(threads("1"), threads("2"));
     let infinite = json(&["eval", "1/x", "--data", "-", "--json"], r#"{"inputs": {"x": [0, 4]}}"#);
     assert_eq!(infinite["value"], serde_json::json!(["inf", 0.25]));
-    let single = json(&["eval", "x/3", "--data", "-", "--precision", "f32", "--json"], r#"{"inputs": {"x": 1}}"#);
+    let single =
+        json(&["eval", "x/3", "--data", "-", "--precision", "f32", "--json"], r#"{"inputs": {"x": 1}}"#);
     assert_eq!(single["value"].to_string(), "0.33333334");
-    let summed = json(&["eval", "x^2", "--data", "-", "--reduction", "sum", "--json"], r#"{"inputs": {"x": [1, 2, 3]}}"#);
+    let summed = json(
+        &["eval", "x^2", "--data", "-", "--reduction", "sum", "--json"],
+        r#"{"inputs": {"x": [1, 2, 3]}}"#,
+    );
     assert_eq!(summed["value"], 14.0);
 }
 
@@ -133,7 +145,10 @@ fn data_files() {
         assert_eq!(ran.code, 0, "{arguments:?} {}", ran.err);
         ran.out
     };
-    assert_eq!(out(&["eval", "bce", "--data", "scalars.csv"]).lines().next(), Some("value = [0.6931471805599453,0.2876820724517809]"));
+    assert_eq!(
+        out(&["eval", "bce", "--data", "scalars.csv"]).lines().next(),
+        Some("value = [0.6931471805599453,0.2876820724517809]")
+    );
     assert_eq!(out(&["eval", "l2", "--data", "vectors.csv"]), "value = [5.0]\n");
     // What is written as .npz reads back.
     out(&["eval", "bce", "--data", "scalars.csv", "--grad", "p", "-o", "result.npz"]);
@@ -146,8 +161,9 @@ fn data_files() {
 
 #[test]
 fn formatting() {
-    let formatted = succeeds(&["fmt", "-"], "#  a note\n##  Doc.\nloss  f( x,y;a = 1)=a*( x-y )^2  where\n b=2\n");
-    assert_eq!(formatted, "# a note\n##  Doc.\nloss f(x, y; a = 1) =\n    a*(x - y)^2\n  where b = 2\n");
+    let formatted =
+        succeeds(&["fmt", "-"], "#  a note\n##  Doc.\nloss  f( x,y;a = 1)=a*( x-y )^2  where\n b=2\n");
+    assert_eq!(formatted, "#  a note\n##  Doc.\nloss f(x, y; a = 1) =\n    a*(x - y)^2\n  where b = 2\n");
     assert_eq!(succeeds(&["fmt", "-"], &formatted), formatted);
 }
 
@@ -160,7 +176,11 @@ fn check_finds_agreement() {
 
 #[test]
 fn output_is_the_same_every_time() {
-    for arguments in [&["grad", "conv_perceptual"][..], &["grad", "focal_multiclass", "--order", "2"], &["show", "ghm_r", "--as", "dot"]] {
+    for arguments in [
+        &["grad", "conv_perceptual"][..],
+        &["grad", "focal_multiclass", "--order", "2"],
+        &["show", "ghm_r", "--as", "dot"],
+    ] {
         assert_eq!(succeeds(arguments, ""), succeeds(arguments, ""), "{arguments:?}");
     }
 }

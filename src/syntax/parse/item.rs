@@ -476,5 +476,5 @@ fn next_definition(input: &str) -> &str {
         .match_indices('\n')
         .map(|(at, _)| &input[at + 1..])
         .find(|line| ["loss ", "fn ", "rule "].iter().any(|word| line.starts_with(word)))
-        .unwrap_or("")
+        .unwrap_or(&input[input.len()..])
 }

@@ -22,7 +22,7 @@ pub(super) fn skip_space(mut input: &str) -> &str {
         let blank = bytes.iter().take_while(|b| matches!(b, b' ' | b'\n' | b'\t' | b'\r')).count();
         input = &input[blank..];
         match input.as_bytes().first() {
-            Some(b'#') => input = input.find('\n').map_or("", |at| &input[at..]),
+            Some(b'#') => input = &input[input.find('\n').unwrap_or(input.len())..],
             Some(byte) if !byte.is_ascii() => {
                 let trimmed = input.trim_start();
                 if trimmed.len() == input.len() {
