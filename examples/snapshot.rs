@@ -20,7 +20,10 @@ mod tests {
     #[test]
     fn gradient_of_the_asymmetric_loss() -> Result<(), Error> {
         let gradient = Loss::parse(LOSS)?.gradient("z")?;
-        insta::assert_snapshot!(gradient, @"");
+        insta::assert_snapshot!(gradient, @r"
+        if y == 1 then p - 1 else p^gamma*(gamma*softplus(z)*(1 - p) + p)
+          where p = sigmoid(z)
+        ");
         Ok(())
     }
 

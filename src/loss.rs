@@ -163,11 +163,9 @@ impl Loss {
     pub fn second(&self, first: &str, second: &str, simplified: bool) -> Result<Derivation, Error> {
         let variables = self.variables(&[first, second])?;
         let mut graph = self.lowered.graph.clone();
-        let mut gradient = differentiate(&mut graph, self.lowered.root, &variables[..1]).remove(0);
-        if simplified {
-            // A short gradient has a short derivative.
-            gradient.node = simplify(&mut graph, gradient.node).node;
-        }
+        // Of the gradient as the sweep gives it: a shorter one has the same values, but at kinks not always the
+        // same derivative.
+        let gradient = differentiate(&mut graph, self.lowered.root, &variables[..1]).remove(0);
         let row = differentiate(&mut graph, gradient.node, &variables[1..]).remove(0);
         self.derivation(graph, vec![gradient, row], simplified)
     }
@@ -179,8 +177,7 @@ impl Loss {
     pub fn hessian_diagonal(&self, with_respect_to: &str) -> Result<Derivation, Error> {
         let variables = self.variables(&[with_respect_to])?;
         let mut graph = self.lowered.graph.clone();
-        let mut gradient = differentiate(&mut graph, self.lowered.root, &variables).remove(0);
-        gradient.node = simplify(&mut graph, gradient.node).node;
+        let gradient = differentiate(&mut graph, self.lowered.root, &variables).remove(0);
         let diagonal = diagonal(&mut graph, &gradient);
         self.derivation(graph, vec![diagonal], true)
     }
@@ -196,14 +193,11 @@ impl Loss {
         let variables = self.variables(names)?;
         let mut all = differentiate(graph, self.lowered.root, &variables);
         for derivative in &mut all {
-            if simplified {
-                derivative.node = simplify(graph, derivative.node).node;
-            }
             if second {
                 *derivative = diagonal(graph, derivative);
-                if simplified {
-                    derivative.node = simplify(graph, derivative.node).node;
-                }
+            }
+            if simplified {
+                derivative.node = simplify(graph, derivative.node).node;
             }
         }
         self.check_limits(graph)?;

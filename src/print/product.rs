@@ -23,7 +23,7 @@ impl Converter<'_> {
         let is_named = !coefficient.is_one() && self.is_occurrence(node);
         if is_named || !matches!(self.graph.op(node), Op::Product | Op::Power) {
             let form = self.form(node);
-            return with_coefficient(coefficient, form);
+            return form.times(coefficient);
         }
         let factors: Vec<NodeId> = match self.graph.op(node) {
             Op::Product => self.graph.operands(node).to_vec(),
@@ -183,21 +183,6 @@ fn number_power(base: Form, exponent: &Number) -> Form {
     Form::Power(Box::new(base), Box::new(Form::Number(exponent.clone())))
 }
 
-fn with_coefficient(coefficient: &Number, form: Form) -> Form {
-    if coefficient.is_one() {
-        return form;
-    }
-    let (numerator, denominator) = coefficient.parts();
-    let (negative, form) = match form {
-        Form::Negate(inner) => (true, *inner),
-        form => (false, form),
-    };
-    let top = if numerator.is_one() { vec![form] } else { vec![Form::Number(numerator), form] };
-    let bottom = if denominator.is_one() { Vec::new() } else { vec![Form::Number(denominator)] };
-    let result = quotient(top, bottom);
-    if negative { result.negated() } else { result }
-}
-
 /// Factors above and below a fraction bar.
 fn quotient(top: Vec<Form>, bottom: Vec<Form>) -> Form {
     let product = |forms: Vec<Form>| -> Form {
@@ -219,5 +204,36 @@ fn quotient(top: Vec<Form>, bottom: Vec<Form>) -> Form {
         product(top)
     } else {
         Form::Quotient(Box::new(product(top)), Box::new(product(bottom)))
+    }
+}
+
+impl Form {
+    /// The form times a number: the numerator in front, the denominator below, the sign where it reads best.
+    pub(super) fn times(self, factor: &Number) -> Form {
+        let (numerator, denominator) = factor.abs().parts();
+        let (negative, form) = match self {
+            Form::Negate(inner) => (!factor.is_negative(), *inner),
+            form => (factor.is_negative(), form),
+        };
+        if numerator.is_one() && denominator.is_one() {
+            return if negative { form.negated() } else { form };
+        }
+        let (above, below) = match form {
+            Form::Quotient(above, below) => (*above, vec![*below]),
+            form => (form, Vec::new()),
+        };
+        let mut top = match above {
+            Form::Number(one) if one.is_one() => Vec::new(),
+            above => vec![above],
+        };
+        if !numerator.is_one() {
+            top.insert(0, Form::Number(numerator));
+        }
+        let mut bottom = below;
+        if !denominator.is_one() {
+            bottom.insert(0, Form::Number(denominator));
+        }
+        let result = quotient(top, bottom);
+        if negative { result.negated() } else { result }
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn apply(graph: &mut Graph, rule: &Rule, node: NodeId) -> Option<Node
     let (before, pattern) = (rule.before, &rule.graph);
     match (pattern.op(before), graph.op(node)) {
         (Op::Linear, Op::Linear) => apply_to_sum(graph, rule, node),
-        (Op::Product, Op::Product) => apply_to_product(graph, rule, node),
+        (Op::Product, Op::Product | Op::Linear) => apply_to_product(graph, rule, node),
         (a, b) if std::mem::discriminant(&a) == std::mem::discriminant(&b) => {
             let found = find(graph, pattern, before, node, Match::default())?;
             finish(graph, rule, &found)
@@ -58,7 +58,7 @@ fn apply_to_sum(graph: &mut Graph, rule: &Rule, node: NodeId) -> Option<NodeId> 
 
 fn apply_to_product(graph: &mut Graph, rule: &Rule, node: NodeId) -> Option<NodeId> {
     let wanted = rule.graph.operands(rule.before).to_vec();
-    let factors = graph.operands(node).to_vec();
+    let factors = factor_list(graph, node)?;
     if factors.len() < wanted.len() || factors.len() > 12 {
         return None;
     }
@@ -66,6 +66,20 @@ fn apply_to_product(graph: &mut Graph, rule: &Rule, node: NodeId) -> Option<Node
     let mut result = rest;
     result.push(finish(graph, rule, &found)?);
     Some(graph.mul(&result))
+}
+
+/// The factors of a product, the number in front of it among them.
+fn factor_list(graph: &mut Graph, node: NodeId) -> Option<Vec<NodeId>> {
+    let (coefficient, rest) = graph.split_coefficient(node);
+    let mut factors = match graph.op(rest) {
+        Op::Product => graph.operands(rest).to_vec(),
+        _ if !coefficient.is_one() => vec![rest],
+        _ => return None,
+    };
+    if !coefficient.is_one() {
+        factors.insert(0, graph.constant(coefficient));
+    }
+    Some(factors)
 }
 
 /// Checks the guard and builds the right side.
@@ -190,10 +204,8 @@ fn find(graph: &mut Graph, pattern: &Graph, wanted: NodeId, node: NodeId, mut fo
             match_terms(graph, pattern, &terms, &own_terms, found).map(|(found, _)| found)
         }
         Op::Product => {
-            if graph.op(node) != Op::Product {
-                return None;
-            }
-            let (wanted, factors) = (pattern.operands(wanted).to_vec(), graph.operands(node).to_vec());
+            let wanted = pattern.operands(wanted).to_vec();
+            let factors = factor_list(graph, node)?;
             if wanted.len() != factors.len() {
                 return None;
             }
@@ -210,6 +222,18 @@ fn find(graph: &mut Graph, pattern: &Graph, wanted: NodeId, node: NodeId, mut fo
             let (indices, body, _) = graph.open(node);
             found.indices.push((name, indices));
             find(graph, pattern, pattern.operands(wanted)[0], body, found)
+        }
+        // `1/a` of a number is another number.
+        Op::Power if graph.as_constant(node).is_some() => {
+            let operands = pattern.operands(wanted);
+            let (Op::Access(variable), Some(exponent)) =
+                (pattern.op(operands[0]), pattern.as_constant(operands[1]))
+            else {
+                return None;
+            };
+            let known = *found.variables.get(&variable)?;
+            let exponent = graph.constant(exponent.clone());
+            (graph.power(known, exponent) == node).then_some(found)
         }
         op => {
             let wanted_operands = pattern.operands(wanted).to_vec();

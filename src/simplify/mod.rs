@@ -52,6 +52,8 @@ pub fn simplify(graph: &mut Graph, node: NodeId) -> Simplified {
     };
     let mut current = node;
     for _ in 0..ROUND_LIMIT {
+        // What one round brings together, the next can look at.
+        simplifier.done.clear();
         let next = simplifier.bottom_up(current);
         if next == current {
             break;

@@ -133,12 +133,13 @@ fn write_bare(text: &mut String, expression: &Expression) {
                     (_, true) => text.push('/'),
                     (_, false) => text.push('*'),
                 }
-                let is_first_fraction = at == 0 && matches!(factor.operand.kind, ExpressionKind::Number(_));
-                write(
-                    text,
-                    &factor.operand,
-                    if is_first_fraction { Tightness::Product } else { Tightness::Sign },
-                );
+                let least = match &factor.operand.kind {
+                    ExpressionKind::Number(_) if at == 0 => Tightness::Product,
+                    // A sign in front would be read as that of the whole product.
+                    ExpressionKind::Sum(_) if at == 0 => Tightness::Power,
+                    _ => Tightness::Sign,
+                };
+                write(text, &factor.operand, least);
             }
         }
         ExpressionKind::Power(base, exponent) => {
