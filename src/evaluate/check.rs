@@ -14,7 +14,7 @@ pub const SIMPLEX_TOLERANCE: f64 = 1e-6;
 /// NaN is let through where all reals are allowed (the result is then NaN as well), and is outside every other
 /// domain; an infinity is outside of those intervals that do not reach so far as to include it: all, since
 /// infinite ends are open, except that the reals let it through too. The elements of a simplex vector may be
-/// off 1 in their sum by [`SIMPLEX_TOLERANCE`], or by a rounding of each where there are very many.
+/// off 1 in their sum by `SIMPLEX_TOLERANCE`, or by a rounding of each where there are very many.
 ///
 /// # Errors
 /// `outside-domain`: the first element that is outside, by name and position.

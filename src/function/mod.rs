@@ -1,4 +1,4 @@
-//! The elementary functions of the language. Everything that is known of one stands in [`table`].
+//! The elementary functions of the language. Everything that is known of one stands in `table`.
 
 mod table;
 

@@ -3,7 +3,7 @@
 //! Lowering walks a tree once. Where-bindings, helpers and other losses are put in place of their uses, so the
 //! graph knows nothing of them; because equal expressions are one node, that costs nothing. While a formula is
 //! being read its reductions keep the indices they were written with; when all of it is there,
-//! [`range`] finds what each index runs over and gives it its canonical name.
+//! `range` finds what each index runs over and gives it its canonical name.
 
 mod call;
 mod declare;

@@ -134,10 +134,11 @@ impl Lowering<'_> {
             if self.graph.index_entry(*index).range.is_some() {
                 continue;
             }
-            let coupled: Vec<Access> = accesses(&mut self.graph, operands, *index)
+            let mut coupled: Vec<Access> = accesses(&mut self.graph, operands, *index)
                 .into_iter()
                 .filter(|a| !self.graph.free_indices(a.rest).is_empty())
                 .collect();
+            coupled.retain(|access| !stays_in_bounds(&mut self.graph, access, *index, &known));
             let mine: Vec<&Access> = coupled
                 .iter()
                 .filter(|access| {
@@ -278,6 +279,21 @@ fn meet(graph: &mut Graph, a: Range, b: Range) -> Range {
     }
 }
 
+/// Whether an access is in bounds for all values of its indices, as far as these are known already.
+fn stays_in_bounds(graph: &mut Graph, access: &Access, index: IndexId, ranges: &Map<IndexId, Range>) -> bool {
+    let value = graph.index_value(index);
+    let coefficient = Number::integer(access.coefficient);
+    let position = graph.linear(Number::ZERO, &[(coefficient, value), (Number::ONE, access.rest)]);
+    let (Some(least), Some(greatest)) =
+        (extreme(graph, position, ranges, false), extreme(graph, position, ranges, true))
+    else {
+        return false;
+    };
+    let size = graph.size(access.axis);
+    let room = graph.linear(Number::MINUS_ONE, &[(Number::ONE, size), (Number::MINUS_ONE, greatest)]);
+    graph.interval(least).is_non_negative() && graph.interval(room).is_non_negative()
+}
+
 /// The least or greatest value of a position over the ranges of its indices.
 fn extreme(graph: &mut Graph, node: NodeId, ranges: &Map<IndexId, Range>, upper: bool) -> Option<NodeId> {
     let (constant, terms) = graph.terms(node);
@@ -346,7 +362,8 @@ impl Graph {
                 let others = coupled.iter().flat_map(|a| self.free_indices(a.rest));
                 others.copied().all(|other| is_bound(&other)).then_some(own)
             }
-            (None, Some(coupled)) => Some(coupled),
+            // What an index takes from others depends on what those were given when they are read again.
+            (None, Some(_)) => None,
             (None, None) => {
                 let range = self.index_entry(index).range?;
                 let is_axis =

@@ -225,7 +225,9 @@ impl<'g> Converter<'g> {
 
     fn reduction(&mut self, reduction: Reduction, node: NodeId) -> Form {
         let Op::Reduce(_, list) = self.graph.op(node) else { return Form::Name(String::new()) };
-        let bound = self.graph.bound_indices(list).to_vec();
+        // By name, so that the order does not show when each index came into being.
+        let mut bound = self.graph.bound_indices(list).to_vec();
+        bound.sort_by_key(|i| (self.graph.index_entry(*i).name.clone(), *i));
         let operands = self.graph.operands(node).to_vec();
         let before: Vec<Option<String>> = bound.iter().map(|i| self.names.get(i).cloned()).collect();
         // Names that mean something else inside.

@@ -99,7 +99,7 @@ pub enum Domain {
     Index(Name),
     /// The reals, meant as log-odds.
     Logit,
-    /// [0,1], meant as a probability.
+    /// `[0,1]`, meant as a probability.
     Prob,
     /// (-inf,0], meant as the logarithm of a probability.
     LogProb,
