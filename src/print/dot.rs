@@ -2,7 +2,7 @@
 
 use crate::graph::{Graph, NodeId, Op, View};
 use petgraph::dot::{Config, Dot};
-use petgraph::visit::{EdgeRef, NodeIndexable};
+use petgraph::visit::EdgeRef;
 
 /// The part of the graph that `root` reaches, for Graphviz: an arrow from each operation to its operands.
 pub fn dot(graph: &Graph, root: NodeId) -> String {
@@ -18,17 +18,7 @@ pub fn dot(graph: &Graph, root: NodeId) -> String {
         if many { format!("label = \"{}\" ", edge.id().1) } else { String::new() }
     };
     let dot = Dot::with_attr_getters(&view, &[Config::NodeNoLabel, Config::EdgeNoLabel], &order, &attributes);
-    let _ = view.node_bound();
-    format!("{:?}", Labels(&dot))
-}
-
-/// petgraph writes weights with `Debug`; the labels are in the attributes already.
-struct Labels<'a, T>(&'a T);
-
-impl<T: std::fmt::Debug> std::fmt::Debug for Labels<'_, T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
+    format!("{dot:?}")
 }
 
 fn label(graph: &Graph, node: NodeId) -> String {
