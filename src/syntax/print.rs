@@ -121,7 +121,12 @@ fn write_bare(text: &mut String, expression: &Expression) {
                     (_, false) => text.push_str(" + "),
                 }
                 // A sign before a lone operand holds tighter than a product.
-                let least = if alone { Tightness::Sign } else { Tightness::Product };
+                let least = match &term.operand.kind {
+                    _ if alone => Tightness::Sign,
+                    // A sign in front would be read as that of the term.
+                    ExpressionKind::Sum(_) if at == 0 && !term.negative => Tightness::Power,
+                    _ => Tightness::Product,
+                };
                 write(text, &term.operand, least);
             }
         }

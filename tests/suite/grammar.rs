@@ -182,9 +182,9 @@ fn sentences_of_the_grammar_read_back() {
     let productions = productions();
     let mut generator = Generator { productions: &productions, draw: Draw(3), reached: BTreeSet::new() };
     let mut checked = 0;
-    for round in 0..4000 {
+    for round in 0..12000 {
         let mut text = String::new();
-        let depth = 8 + round % 20;
+        let depth = 8 + round % 24;
         if round % 3 == 0 {
             generator.name("file", depth, &mut text);
             let (file, errors) = parse_file(&text, Default::default());
@@ -213,7 +213,7 @@ fn sentences_of_the_grammar_read_back() {
         }
         checked += 1;
     }
-    assert_eq!(checked, 4000);
+    assert_eq!(checked, 12000);
     let missed: Vec<_> = productions.keys().filter(|p| !generator.reached.contains(*p)).collect();
     assert!(missed.is_empty(), "never reached: {missed:?}");
 }
