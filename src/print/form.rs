@@ -103,6 +103,63 @@ impl Form {
         }
     }
 
+    /// Calls `visit` with every name in the form, indices of accesses included.
+    pub(super) fn visit_names(&self, visit: &mut impl FnMut(&str)) {
+        match self {
+            Form::Number(_) => {}
+            Form::Name(name) => visit(name),
+            Form::Access(name, inner) => {
+                visit(name);
+                inner.iter().for_each(|f| f.visit_names(visit));
+            }
+            Form::Sum(terms) => terms.iter().for_each(|(_, t)| t.visit_names(visit)),
+            Form::Product(all)
+            | Form::Function(_, all)
+            | Form::Call(_, all)
+            | Form::And(all)
+            | Form::Or(all) => {
+                all.iter().for_each(|f| f.visit_names(visit));
+            }
+            Form::Quotient(a, b) | Form::Power(a, b) => {
+                a.visit_names(visit);
+                b.visit_names(visit);
+            }
+            Form::Negate(a) | Form::Iverson(a) | Form::Not(a) => a.visit_names(visit),
+            Form::Reduction { binders, filter, body, .. } => {
+                for (low, high) in binders.iter().filter_map(|b| b.range.as_ref()) {
+                    low.visit_names(visit);
+                    high.visit_names(visit);
+                }
+                filter.iter().for_each(|f| f.visit_names(visit));
+                body.visit_names(visit);
+            }
+            Form::If(parts) => parts.iter().for_each(|p| p.visit_names(visit)),
+            Form::Compare(_, sides) => sides.iter().for_each(|s| s.visit_names(visit)),
+        }
+    }
+
+    /// How many forms there are from the root to the deepest leaf.
+    pub(super) fn depth(&self) -> usize {
+        let deepest = |forms: &[Form]| forms.iter().map(Form::depth).max().unwrap_or(0);
+        1 + match self {
+            Form::Number(_) | Form::Name(_) => 0,
+            Form::Sum(terms) => terms.iter().map(|(_, t)| t.depth()).max().unwrap_or(0),
+            Form::Access(_, all)
+            | Form::Product(all)
+            | Form::Function(_, all)
+            | Form::Call(_, all)
+            | Form::And(all)
+            | Form::Or(all) => deepest(all),
+            Form::Quotient(a, b) | Form::Power(a, b) => a.depth().max(b.depth()),
+            Form::Negate(a) | Form::Iverson(a) | Form::Not(a) => a.depth(),
+            Form::Reduction { filter, body, .. } => {
+                body.depth().max(filter.as_ref().map_or(0, |f| f.depth()))
+            }
+            Form::If(parts) => deepest(&parts[..]),
+            Form::Compare(_, sides) => deepest(&sides[..]),
+        }
+    }
+
     /// The negative, with the sign where it is read most easily: turning a difference round costs nothing.
     pub(super) fn negated(self) -> Form {
         match self.turned() {
@@ -139,6 +196,8 @@ impl Form {
             }
             Form::Quotient(above, below) => match above.turned() {
                 Ok(turned) => Ok(Form::Quotient(Box::new(turned), below)),
+                // A choice below is not read as the same with its sign turned.
+                Err(above) if matches!(*below, Form::If(_)) => Err(Form::Quotient(Box::new(above), below)),
                 Err(above) => match below.turned() {
                     Ok(turned) => Ok(Form::Quotient(Box::new(above), Box::new(turned))),
                     Err(below) => Err(Form::Quotient(Box::new(above), Box::new(below))),

@@ -28,6 +28,8 @@ fn at_least(form: &Form, least: Tightness) -> String {
     let tightness = match form {
         Form::Quotient(..) => Tightness::Sign,
         Form::Number(value) if !value.is_integer() => Tightness::Sign,
+        // What stands behind a sum sign, or as its exponent, would be taken for a part of its body.
+        Form::Reduction { name: "sum" | "prod" | "mean", .. } => Tightness::Product,
         other => other.tightness(),
     };
     if tightness < least { parenthesised(&text) } else { text }
@@ -159,7 +161,9 @@ fn bare(form: &Form) -> String {
         Form::Product(factors) => {
             let mut text = String::new();
             for (at, factor) in factors.iter().enumerate() {
-                let piece = at_least(factor, Tightness::Sign);
+                let opens_to_the_right = matches!(factor, Form::Reduction { .. }) && at + 1 == factors.len();
+                let least = if opens_to_the_right { Tightness::Product } else { Tightness::Sign };
+                let piece = at_least(factor, least);
                 if at > 0 {
                     // Digits must not run together.
                     let digit_follows = piece.starts_with(|c: char| c.is_ascii_digit());

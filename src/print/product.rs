@@ -3,8 +3,18 @@
 use super::convert::Converter;
 use super::form::Form;
 use super::special;
-use crate::graph::{NodeId, Op, Reduction};
+use crate::function::Function;
+use crate::graph::{Graph, NodeId, Op, Reduction};
 use crate::number::Number;
+
+/// A product on its way to being printed: converted, but without the number in front.
+pub(super) struct Fraction {
+    negative: bool,
+    top: Vec<Form>,
+    bottom: Vec<Form>,
+    /// Divisors that stand alone, each behind a fraction bar of its own.
+    guarded: Vec<Form>,
+}
 
 /// A factor on its way to the numerator or the denominator.
 struct Factor {
@@ -17,14 +27,23 @@ enum Exponent {
     Node(NodeId),
 }
 
+impl Factor {
+    fn plain(base: NodeId) -> Factor {
+        Factor { base, exponent: Exponent::Number(Number::ONE) }
+    }
+}
+
 impl Converter<'_> {
-    /// `coefficient*node`, where the coefficient is not negative.
-    pub(super) fn product(&mut self, coefficient: &Number, node: NodeId) -> Form {
-        let is_named = !coefficient.is_one() && self.is_occurrence(node);
-        if is_named || !matches!(self.graph.op(node), Op::Product | Op::Power) {
-            let form = self.form(node);
-            return form.times(coefficient);
+    /// A term of a sum: taken apart where it is a product or power, unless it goes by a name.
+    pub(super) fn fraction(&mut self, node: NodeId) -> Fraction {
+        if !self.is_spelled_out(node) || !matches!(self.graph.op(node), Op::Product | Op::Power) {
+            return Fraction::of(self.form(node));
         }
+        self.spelled_fraction(node)
+    }
+
+    /// Of a product or power, whether it has a name or not.
+    pub(super) fn spelled_fraction(&mut self, node: NodeId) -> Fraction {
         let factors: Vec<NodeId> = match self.graph.op(node) {
             Op::Product => self.graph.operands(node).to_vec(),
             _ => vec![node],
@@ -32,20 +51,28 @@ impl Converter<'_> {
         let (factors, mean) = self.take_mean(factors);
         let (mut above, mut below): (Vec<Factor>, Vec<Factor>) = (Vec::new(), Vec::new());
         for factor in factors {
-            let alone = self.graph.op(factor) == Op::Power && factor == node;
-            if self.is_occurrence(factor) && !alone {
-                above.push(Factor { base: factor, exponent: Exponent::Number(Number::ONE) });
-                continue;
-            }
             let (base, exponent) = match (self.graph.op(factor), self.graph.operands(factor)) {
-                (Op::Power, &[base, exponent]) => (base, exponent),
+                (Op::Power, &[base, exponent]) if factor == node || self.is_spelled_out(factor) => {
+                    (base, exponent)
+                }
                 _ => {
-                    above.push(Factor { base: factor, exponent: Exponent::Number(Number::ONE) });
+                    above.push(Factor::plain(factor));
                     continue;
                 }
             };
             match self.graph.as_constant(exponent).cloned() {
-                Some(n) if n.is_negative() => below.push(Factor { base, exponent: Exponent::Number(-&n) }),
+                Some(n) if n.is_negative() => {
+                    let positive = self.graph.constant(-&n);
+                    let inverse = self.graph.power(base, positive);
+                    if self.graph.powi(inverse, -1) != factor {
+                        // Of a choice, say: it is read as the same only with the negative power.
+                        above.push(Factor { base, exponent: Exponent::Number(n) });
+                    } else if self.graph.op(inverse) != Op::Power || !self.is_spelled_out(inverse) {
+                        below.push(Factor::plain(inverse));
+                    } else {
+                        below.push(Factor { base, exponent: Exponent::Number(-&n) });
+                    }
+                }
                 Some(n) => above.push(Factor { base, exponent: Exponent::Number(n) }),
                 None => {
                     let (coefficient, _) = self.graph.split_coefficient(exponent);
@@ -58,58 +85,82 @@ impl Converter<'_> {
                 }
             }
         }
-        let (numerator, denominator) = coefficient.parts();
+        let may_spread = self.spreads(node);
+        // `x/(a*(if c then b else 0))` would be read as a choice of products.
+        let is_guarded = |f: &Factor| {
+            let operands = self.graph.operands(f.base);
+            self.graph.op(f.base) == Op::If && self.graph.is_zero(operands[2])
+        };
+        let (guarded, below): (Vec<Factor>, Vec<Factor>) = below.into_iter().partition(is_guarded);
+        let guarded = self.powers(guarded);
         let mut top = self.powers(above);
         top.extend(mean);
+        if may_spread {
+            top = top.into_iter().flat_map(factors_of).collect();
+        }
         let mut bottom = self.powers(below);
-        let mut flips = false;
+        let mut negative = false;
         // A sign inside a factor moves to the front of the whole product.
         for form in top.iter_mut().chain(bottom.iter_mut()) {
             if let Form::Negate(inner) = form {
-                *form = (**inner).clone();
-                flips = !flips;
+                *form = std::mem::replace(inner, Form::Name(String::new()));
+                negative = !negative;
             }
         }
-        if !numerator.is_one() || top.is_empty() {
-            top.insert(0, Form::Number(numerator));
+        Fraction { negative, top, bottom, guarded }
+    }
+
+    /// Whether `y*log(p)`, in a product as one factor, may stand in it as two: it is read as `xlogy` again.
+    fn spreads(&mut self, node: NodeId) -> bool {
+        let is_xlogy = |graph: &Graph, node: NodeId| graph.op(node) == Op::Function(Function::Xlogy);
+        let factors = self.graph.operands(node).to_vec();
+        if self.graph.op(node) != Op::Product || !factors.iter().any(|f| is_xlogy(self.graph, *f)) {
+            return false;
         }
-        if !denominator.is_one() {
-            bottom.insert(0, Form::Number(denominator));
+        let mut spread = Vec::with_capacity(factors.len() + 1);
+        for factor in factors {
+            if is_xlogy(self.graph, factor) {
+                let (weight, argument) = (self.graph.operands(factor)[0], self.graph.operands(factor)[1]);
+                let log = self.graph.construct(Op::Function(Function::Log), &[argument]);
+                spread.extend([weight, log]);
+            } else {
+                spread.push(factor);
+            }
         }
-        let form = quotient(top, bottom);
-        if flips { form.negated() } else { form }
+        self.graph.mul(&spread) == node
     }
 
     /// A sum divided by the lengths of all its indices is a mean.
     fn take_mean(&mut self, factors: Vec<NodeId>) -> (Vec<NodeId>, Vec<Form>) {
         for (at, factor) in factors.iter().enumerate() {
             let Op::Reduce(Reduction::Sum, list) = self.graph.op(*factor) else { continue };
-            if self.is_occurrence(*factor) {
+            if self.has_name(*factor) {
                 continue;
             }
             let indices = self.graph.bound_indices(list).to_vec();
-            let mut lengths = Vec::with_capacity(indices.len());
+            let mut rest: Vec<NodeId> = factors.clone();
+            rest.remove(at);
+            let mut complete = true;
             for index in indices {
                 let range = self.graph.range(index);
                 let length = self.graph.range_length(range);
-                lengths.push(self.graph.powi(length, -1));
-            }
-            let mut rest: Vec<NodeId> = factors.clone();
-            rest.remove(at);
-            let complete = lengths.iter().all(|length| match rest.iter().position(|f| f == length) {
-                Some(found) => {
-                    rest.remove(found);
-                    true
+                let inverse = self.graph.powi(length, -1);
+                match rest.iter().position(|f| *f == inverse) {
+                    Some(found) => {
+                        rest.remove(found);
+                    }
+                    None => complete = false,
                 }
-                None => false,
-            });
+            }
             // A filtered sum divided by the length is not a filtered mean.
             let is_filtered = self.graph.op(self.graph.operands(*factor)[0]) == Op::If;
             if complete
                 && !is_filtered
-                && let Form::Reduction { binders, filter, body, .. } = self.form(*factor)
+                && let (negative, Form::Reduction { binders, filter, body, .. }) =
+                    self.reduction(Reduction::Sum, *factor)
             {
-                return (rest, vec![Form::Reduction { name: "mean", binders, filter, body }]);
+                let mean = Form::Reduction { name: "mean", binders, filter, body };
+                return (rest, vec![if negative { mean.negated() } else { mean }]);
             }
         }
         (factors, Vec::new())
@@ -117,59 +168,95 @@ impl Converter<'_> {
 
     /// The factors in reading order, those of one exponent together where that saves operations.
     fn powers(&mut self, mut factors: Vec<Factor>) -> Vec<Form> {
-        factors.sort_by_key(|f| (self.rank(f.base, &f.exponent), self.graph.look(f.base), f.base));
-        let mut forms: Vec<Form> = Vec::new();
-        let mut grouped: Vec<(Number, Vec<Form>)> = Vec::new();
+        factors.sort_by_cached_key(|f| {
+            let rank = self.order.rank(self.graph, f.base);
+            (self.kind(f.base, &f.exponent), !rank.is_fixed, rank.first, rank.size, rank.digest)
+        });
+        // The forms that share a whole exponent, and the exponent.
+        let mut forms: Vec<(Vec<Form>, Option<Number>)> = Vec::with_capacity(factors.len());
         for factor in factors {
-            let base = self.form(factor.base);
+            let is_even =
+                matches!(&factor.exponent, Exponent::Number(n) if n.is_integer() && !n.numerator_is_odd());
+            let base =
+                if is_even && self.graph.op(factor.base) == Op::Linear && self.is_spelled_out(factor.base) {
+                    self.sum_of_either_sign(factor.base)
+                } else {
+                    self.form(factor.base)
+                };
             match factor.exponent {
-                Exponent::Number(n) if n.is_one() => forms.push(base),
-                Exponent::Number(n) => {
-                    let squarish = n.is_integer() || n.to_f64() == 0.5;
-                    match grouped.iter_mut().find(|(known, _)| *known == n && squarish && n.is_integer()) {
-                        Some((_, bases)) => bases.push(base),
-                        None => {
-                            // Holds the place of the group.
-                            forms.push(Form::Name(format!("\u{0}{}", grouped.len())));
-                            grouped.push((n, vec![base]));
-                        }
+                Exponent::Number(n) if n.is_one() => forms.push((vec![base], None)),
+                Exponent::Number(n) if n.is_integer() && !matches!(base, Form::Product(_)) => {
+                    // `(a*b)^2` for `a^2*b^2`
+                    match forms.iter_mut().find(|(_, known)| known.as_ref() == Some(&n)) {
+                        Some((bases, _)) => bases.push(base),
+                        None => forms.push((vec![base], Some(n))),
                     }
                 }
+                Exponent::Number(n) => forms.push((vec![number_power(base, &n)], None)),
                 Exponent::Node(exponent) => {
                     let exponent = self.form(exponent);
-                    forms.push(Form::Power(Box::new(base), Box::new(exponent)));
+                    forms.push((vec![Form::Power(Box::new(base), Box::new(exponent))], None));
                 }
             }
         }
-        for (at, (n, bases)) in grouped.into_iter().enumerate() {
-            let place = Form::Name(format!("\u{0}{at}"));
-            let base = match bases.len() {
-                1 => bases.into_iter().next().unwrap_or(Form::Number(Number::ONE)),
-                _ => Form::Product(bases),
-            };
-            let power = number_power(base, &n);
-            if let Some(form) = forms.iter_mut().find(|f| **f == place) {
-                *form = power;
-            }
-        }
-        forms
+        let finish = |(bases, exponent): (Vec<Form>, Option<Number>)| match exponent {
+            Some(n) => number_power(product(bases), &n),
+            None => product(bases),
+        };
+        forms.into_iter().map(finish).collect()
     }
 
-    /// Hyperparameters, then names, then powers and functions, then sums.
-    fn rank(&self, base: NodeId, exponent: &Exponent) -> u8 {
+    /// Hyperparameters, then names, then powers, short sums such as `1 - y`, functions, and long sums.
+    fn kind(&mut self, base: NodeId, exponent: &Exponent) -> u8 {
         let is_power = !matches!(exponent, Exponent::Number(n) if n.is_one());
         match self.graph.op(base) {
             Op::Constant(_) | Op::Pi => 0,
             Op::Access(v) if self.graph.variable(v).is_hyperparameter && !is_power => 1,
             Op::Size(_) => 2,
             Op::Access(_) | Op::Index(_) => 3,
-            _ if self.is_occurrence(base) => 4,
-            Op::Linear if !is_power => 6,
-            Op::If => 7,
-            Op::Linear => 5,
-            _ if special::softmax_parts(self.graph, base).is_some() => 4,
-            _ => 5,
+            _ if self.has_name(base) || special::softmax_parts(self.graph, base).is_some() => 4,
+            _ if is_power => 5,
+            Op::Linear => {
+                let operands = self.graph.operands(base);
+                let atom = |node: &NodeId| {
+                    matches!(self.graph.op(*node), Op::Access(_) | Op::Index(_) | Op::Size(_))
+                };
+                let is_short = operands.len() <= 5 && operands[2..].iter().step_by(2).all(atom);
+                if is_short { 6 } else { 8 }
+            }
+            Op::If => 9,
+            _ => 7,
         }
+    }
+}
+
+impl Fraction {
+    fn of(form: Form) -> Fraction {
+        match form {
+            Form::Negate(inner) => {
+                Fraction { negative: true, top: factors_of(*inner), bottom: Vec::new(), guarded: Vec::new() }
+            }
+            form => {
+                Fraction { negative: false, top: factors_of(form), bottom: Vec::new(), guarded: Vec::new() }
+            }
+        }
+    }
+
+    /// The form, times a number that is not negative.
+    pub fn times(&self, coefficient: &Number) -> Form {
+        let (numerator, denominator) = coefficient.parts();
+        let (mut top, mut bottom) = (self.top.clone(), self.bottom.clone());
+        if !numerator.is_one() || top.is_empty() {
+            top.insert(0, Form::Number(numerator));
+        }
+        if !denominator.is_one() {
+            bottom.insert(0, Form::Number(denominator));
+        }
+        let mut form = quotient(top, bottom);
+        for divisor in &self.guarded {
+            form = Form::Quotient(Box::new(form), Box::new(divisor.clone()));
+        }
+        if self.negative { form.negated() } else { form }
     }
 }
 
@@ -180,26 +267,13 @@ fn number_power(base: Form, exponent: &Number) -> Form {
     if exponent.is_one() {
         return base;
     }
-    Form::Power(Box::new(base), Box::new(Form::Number(exponent.clone())))
+    let size = Form::Number(exponent.abs());
+    let exponent = if exponent.is_negative() { Form::Negate(Box::new(size)) } else { size };
+    Form::Power(Box::new(base), Box::new(exponent))
 }
 
 /// Factors above and below a fraction bar.
 fn quotient(top: Vec<Form>, bottom: Vec<Form>) -> Form {
-    let product = |forms: Vec<Form>| -> Form {
-        // Products within products are one.
-        let mut flat = Vec::with_capacity(forms.len());
-        for form in forms {
-            match form {
-                Form::Product(inner) => flat.extend(inner),
-                form => flat.push(form),
-            }
-        }
-        match flat.len() {
-            0 => Form::Number(Number::ONE),
-            1 => flat.remove(0),
-            _ => Form::Product(flat),
-        }
-    };
     if bottom.is_empty() {
         product(top)
     } else {
@@ -207,33 +281,17 @@ fn quotient(top: Vec<Form>, bottom: Vec<Form>) -> Form {
     }
 }
 
-impl Form {
-    /// The form times a number: the numerator in front, the denominator below, the sign where it reads best.
-    pub(super) fn times(self, factor: &Number) -> Form {
-        let (numerator, denominator) = factor.abs().parts();
-        let (negative, form) = match self {
-            Form::Negate(inner) => (!factor.is_negative(), *inner),
-            form => (factor.is_negative(), form),
-        };
-        if numerator.is_one() && denominator.is_one() {
-            return if negative { form.negated() } else { form };
-        }
-        let (above, below) = match form {
-            Form::Quotient(above, below) => (*above, vec![*below]),
-            form => (form, Vec::new()),
-        };
-        let mut top = match above {
-            Form::Number(one) if one.is_one() => Vec::new(),
-            above => vec![above],
-        };
-        if !numerator.is_one() {
-            top.insert(0, Form::Number(numerator));
-        }
-        let mut bottom = below;
-        if !denominator.is_one() {
-            bottom.insert(0, Form::Number(denominator));
-        }
-        let result = quotient(top, bottom);
-        if negative { result.negated() } else { result }
+fn product(mut factors: Vec<Form>) -> Form {
+    match factors.len() {
+        0 => Form::Number(Number::ONE),
+        1 => factors.remove(0),
+        _ => Form::Product(factors),
+    }
+}
+
+fn factors_of(form: Form) -> Vec<Form> {
+    match form {
+        Form::Product(factors) => factors,
+        form => vec![form],
     }
 }

@@ -1,17 +1,24 @@
 //! Which subexpressions get a name.
 
+use super::convert::{Converter, Occurrence};
+use super::group::{Group, Groups};
+use super::unit::Units;
 use crate::function::Function;
-use crate::graph::{Graph, IndexId, Map, NodeId, Op, Range};
+use crate::graph::{Graph, IndexId, Map, NodeId, Op, Reduction};
 use crate::lower::Named;
 use std::collections::BTreeSet;
 
-/// How deep a printed form may become before a part of it is named.
+/// How deep a printed form may become before a part of it is named. The language reads 256 levels of nesting,
+/// and a form takes at most a few brackets a level.
 const DEPTH_LIMIT: usize = 60;
 
-/// Beyond this many nodes, parts that differ in their indices only are not looked for.
-const GROUPING_LIMIT: usize = 3000;
+/// From how many operations on a condition is named; shorter ones are read where they stand.
+const CONDITION_SIZE: usize = 4;
 
-/// A subexpression that is printed once, under a name.
+/// From how many operations on what the user has named keeps its name where it is used once.
+const USER_SIZE: usize = 3;
+
+/// A definition that the printed form may use.
 #[derive(Clone, Debug)]
 pub(super) struct Shared {
     pub name: String,
@@ -20,328 +27,205 @@ pub(super) struct Shared {
     pub node: NodeId,
 }
 
-/// The named subexpressions of a root.
+/// The named subexpressions: users before what they use.
 #[derive(Default)]
 pub(super) struct Sharing {
     pub shared: Vec<Shared>,
-    /// For each occurrence, which of `shared` it is and the values of its parameters.
-    pub occurrences: Map<NodeId, (usize, Vec<NodeId>)>,
+    pub occurrences: Map<NodeId, Occurrence>,
 }
 
-pub(super) fn find(graph: &mut Graph, root: NodeId, named: &[Named]) -> Sharing {
-    let nodes = graph.reachable(&[root]);
-    let mut uses: Map<NodeId, usize> = Map::default();
-    for node in &nodes {
-        // Constants beside terms, and positions, are not printed as operands.
-        let counted: Vec<NodeId> = match graph.op(*node) {
-            Op::Linear => graph.operands(*node)[2..].iter().step_by(2).copied().collect(),
-            _ => graph.operands(*node).to_vec(),
+pub(super) fn find(converter: &mut Converter<'_>, roots: &[NodeId], named: &[Named]) -> Sharing {
+    let mut units = Units::default();
+    for root in roots {
+        units.add(converter, *root);
+    }
+    let groups = Groups::find(converter, &mut units, named);
+    let choice = Choice::new(converter.graph, roots, &units, &groups);
+    let mut taken = taken_names(converter.graph, roots);
+    taken.extend(groups.all.iter().filter_map(|g| g.user_name.clone()));
+    let mut given: BTreeSet<String> = BTreeSet::new();
+    let mut sharing = Sharing::default();
+    for at in choice.order.iter().copied().filter(|at| choice.named[*at]) {
+        let group = &groups.all[at];
+        let name = match &group.user_name {
+            Some(name) if !given.contains(name) => name.clone(),
+            _ => invent(converter, group.shown, &taken),
         };
-        for operand in counted {
-            *uses.entry(operand).or_default() += 1;
+        taken.insert(name.clone());
+        given.insert(name.clone());
+        for (member, arguments) in &group.members {
+            sharing
+                .occurrences
+                .insert(*member, Occurrence { name: name.clone(), arguments: arguments.clone() });
         }
+        sharing.shared.push(Shared { name, indices: group.parameters.clone(), node: group.shown });
     }
-    // A square is printed once, but products repeat a factor's reciprocal and so on: that is what `uses` counts.
-    let mut finder = Finder { graph, canonical: Map::default(), parameters: Map::default() };
-    let mut groups: Vec<Group> = Vec::new();
-    let mut group_of: Map<NodeId, usize> = Map::default();
-    let grouping = nodes.len() <= GROUPING_LIMIT;
-    for node in nodes.iter().copied().filter(|n| *n != root) {
-        if finder.is_trivial(node) {
-            continue;
-        }
-        let (key, arguments) = if grouping { finder.abstracted(node) } else { (node, Vec::new()) };
-        let at = *group_of.entry(key).or_insert_with(|| {
-            groups.push(Group { key, members: Vec::new(), uses: 0, user_name: None });
-            groups.len() - 1
-        });
-        groups[at].uses += uses.get(&node).copied().unwrap_or(0);
-        groups[at].members.push((node, arguments));
-    }
-    if grouping {
-        finder.find_gathered(&nodes, &mut groups, &mut group_of, &uses);
-    }
-    for entry in named {
-        finder.match_named(entry, &mut groups);
-    }
-    finder.choose(root, &nodes, groups)
+    sharing
 }
 
-/// Subexpressions that are one up to their indices.
-struct Group {
-    key: NodeId,
-    /// Each with the values of the key's parameters.
-    members: Vec<(NodeId, Vec<NodeId>)>,
-    uses: usize,
-    user_name: Option<String>,
+/// What is named, worked out on the groups.
+struct Choice<'a> {
+    groups: &'a [Group],
+    /// Users before what they use.
+    order: Vec<usize>,
+    /// For each group its operations, its depth and the groups that it refers to.
+    parts: Vec<(usize, usize, Vec<usize>)>,
+    is_call: Vec<bool>,
+    is_root: Vec<bool>,
+    named: Vec<bool>,
 }
 
-struct Finder<'g> {
-    graph: &'g mut Graph,
-    canonical: Map<NodeId, (NodeId, Vec<NodeId>)>,
-    /// The parameter for a range and a position.
-    parameters: Map<(Range, usize), IndexId>,
-}
-
-impl Finder<'_> {
-    /// Names, numbers, accesses, and conditions: never named.
-    fn is_trivial(&self, node: NodeId) -> bool {
-        match self.graph.op(node) {
-            Op::Constant(_) | Op::Pi | Op::Access(_) | Op::Index(_) | Op::Size(_) | Op::Truth(_) => true,
-            op if op.is_condition() => true,
-            // `2*x`, `-x` and the like are written out, and so are positions.
-            Op::Linear => {
-                let operands = self.graph.operands(node);
-                operands.len() == 3 && self.graph.is_zero(operands[0]) || self.graph.is_position(node)
-            }
-            Op::Power => {
-                let exponent = self.graph.operands(node)[1];
-                self.graph.as_constant(exponent).is_some_and(|n| n.to_i64() == Some(-1))
-            }
-            _ => false,
-        }
-    }
-
-    /// The expression with parameters in the place of its free indices, and the indices.
-    fn abstracted(&mut self, node: NodeId) -> (NodeId, Vec<NodeId>) {
-        let free = self.graph.free_indices(node).to_vec();
-        if free.is_empty() || free.len() > 3 {
-            return (node, free.iter().map(|i| self.graph.index_value(*i)).collect());
-        }
-        if let Some(known) = self.canonical.get(&node) {
-            return known.clone();
-        }
-        let mut best: Option<(NodeId, Vec<NodeId>)> = None;
-        for order in orders(&free) {
-            let mut map = Vec::with_capacity(order.len());
-            for (at, index) in order.iter().enumerate() {
-                let range = self.graph.range(*index);
-                let parameter = match self.parameters.get(&(range, at)) {
-                    Some(known) => *known,
-                    None => {
-                        let name = self.graph.index_entry(*index).name.clone();
-                        let fresh = self.graph.fresh_index(&name, Some(range));
-                        self.parameters.insert((range, at), fresh);
-                        fresh
-                    }
-                };
-                map.push((*index, self.graph.index_value(parameter)));
-            }
-            let key = self.graph.substitute(node, &map);
-            if best.as_ref().is_none_or(|(known, _)| key < *known) {
-                best = Some((key, order.iter().map(|i| self.graph.index_value(*i)).collect()));
-            }
-        }
-        let found = best.unwrap_or((node, Vec::new()));
-        self.canonical.insert(node, found.clone());
-        found
-    }
-
-    fn parameters_of(&self, key: NodeId) -> Vec<IndexId> {
-        let mut free = self.graph.free_indices(key).to_vec();
-        // In the order of their positions.
-        let position = |index: &IndexId| {
-            self.parameters.iter().find(|(_, known)| *known == index).map_or(usize::MAX, |((_, at), _)| *at)
-        };
-        free.sort_by_key(|index| (position(index), *index));
-        free
-    }
-
-    /// `p[t]` is `p[c]` at a position given as data: softmax probabilities of a target, for example.
-    fn find_gathered(
-        &mut self,
-        nodes: &[NodeId],
-        groups: &mut Vec<Group>,
-        group_of: &mut Map<NodeId, usize>,
-        uses: &Map<NodeId, usize>,
-    ) {
-        let mut positions: BTreeSet<NodeId> = BTreeSet::new();
-        for node in nodes {
-            if let Op::Access(_) = self.graph.op(*node) {
-                positions.extend(
-                    self.graph
-                        .operands(*node)
-                        .iter()
-                        .copied()
-                        .filter(|o| !matches!(self.graph.op(*o), Op::Index(_) | Op::Constant(_))),
-                );
-            }
-        }
-        if positions.is_empty() || positions.len() > 8 {
-            return;
-        }
-        for node in nodes.iter().copied() {
-            // exp(a - logsumexp(b)), where a is b at some position.
-            let Some((argument, total)) = super::special::softmax_parts(self.graph, node) else { continue };
-            let (indices, body, filter) = self.graph.open(total);
-            let ([index], None) = (indices.as_slice(), filter) else { continue };
-            for position in &positions {
-                if self.graph.substitute(body, &[(*index, *position)]) != argument {
-                    continue;
-                }
-                let difference = self.graph.sub(body, total);
-                let element = self.graph.function(Function::Exp, &[difference]);
-                let (key, _) = self.abstracted(element);
-                let at = *group_of.entry(key).or_insert_with(|| {
-                    groups.push(Group { key, members: Vec::new(), uses: 0, user_name: None });
-                    groups.len() - 1
-                });
-                if let Some(own) = group_of.get(&node)
-                    && *own != at
-                {
-                    let own = *own;
-                    groups[own].members.retain(|(member, _)| *member != node);
-                    groups[own].uses = 0;
-                }
-                groups[at].uses += uses.get(&node).copied().unwrap_or(0).max(2);
-                groups[at].members.push((node, vec![*position]));
-            }
-        }
-    }
-
-    /// Gives the user's name to the group that is an instance of it.
-    fn match_named(&mut self, named: &Named, groups: &mut [Group]) {
-        for group in groups.iter_mut().filter(|g| g.user_name.is_none()) {
-            let free = self.parameters_of(group.key);
-            if free.len() != named.indices.len() {
-                continue;
-            }
-            for order in orders(&free) {
-                let map: Vec<(IndexId, NodeId)> = named
-                    .indices
-                    .iter()
-                    .zip(&order)
-                    .map(|(parameter, index)| (*parameter, self.graph.index_value(*index)))
-                    .collect();
-                if self.graph.substitute(named.node, &map) == group.key {
-                    group.user_name = Some(named.name.clone());
-                    break;
-                }
-            }
-        }
-    }
-
-    fn choose(&mut self, root: NodeId, nodes: &[NodeId], groups: Vec<Group>) -> Sharing {
-        let mut taken: BTreeSet<String> = BTreeSet::new();
-        taken.extend(self.graph.variables().iter().map(|v| v.name.clone()));
-        taken.extend(self.graph.axes().iter().map(|a| a.name.clone()));
-        taken.extend(Function::ALL.iter().flat_map(|f| f.entry().names.iter().map(|n| (*n).to_owned())));
-        for node in nodes {
-            if let Op::Index(index) = self.graph.op(*node) {
-                taken.insert(self.graph.index_entry(index).name.clone());
-            }
-        }
-        taken.extend(groups.iter().filter_map(|g| g.user_name.clone()));
-        let chosen = self.chosen(root, nodes, &groups);
-        let mut sharing = Sharing::default();
-        for (at, group) in groups.iter().enumerate() {
-            if !chosen[at] {
-                continue;
-            }
-            let name = match &group.user_name {
-                Some(name) if !sharing.shared.iter().any(|s| s.name == *name) => name.clone(),
-                _ => self.invent(group.key, &taken),
-            };
-            taken.insert(name.clone());
-            let indices = self.parameters_of(group.key);
-            for (member, arguments) in &group.members {
-                sharing.occurrences.insert(*member, (sharing.shared.len(), arguments.clone()));
-            }
-            sharing.shared.push(Shared { name, indices, node: group.key });
-        }
-        sharing
-    }
-
-    /// Whether each group is worth a name.
-    fn chosen(&self, root: NodeId, nodes: &[NodeId], groups: &[Group]) -> Vec<bool> {
-        let mut group_at: Map<NodeId, usize> = Map::default();
-        for (at, group) in groups.iter().enumerate() {
-            for (member, _) in &group.members {
-                group_at.insert(*member, at);
-            }
-        }
-        let mut chosen = vec![false; groups.len()];
-        // Operations and depth of each node as printed, with names for what has been chosen so far.
-        let mut size: Map<NodeId, (usize, usize)> = Map::default();
-        for node in nodes {
-            let operands = self.graph.operands(*node);
-            let (mut cost, mut depth) = (0, 0);
-            for operand in operands {
-                let named = group_at.get(operand).is_some_and(|at| chosen[*at]);
-                let (c, d) = if named { (0, 0) } else { size.get(operand).copied().unwrap_or((0, 0)) };
-                cost += c;
-                depth = depth.max(d);
-            }
-            let own = match self.graph.op(*node) {
-                Op::Linear => {
-                    let plain = |c: &NodeId| self.graph.as_constant(*c).is_some_and(|c| c.abs().is_one());
-                    let scaled = operands[1..].iter().step_by(2).filter(|c| !plain(c)).count();
-                    (operands.len() - 3) / 2 + usize::from(!self.graph.is_zero(operands[0])) + scaled
-                }
-                Op::Product => operands.len() - 1,
-                Op::Constant(_) | Op::Pi | Op::Access(_) | Op::Index(_) | Op::Size(_) | Op::Truth(_) => 0,
-                _ => 1,
-            };
-            let (cost, depth) = (cost + own, depth + 1);
-            size.insert(*node, (cost, depth));
-            let Some(at) = group_at.get(node).copied().filter(|_| *node != root) else { continue };
-            let group = &groups[at];
-            let is_call = matches!(
-                self.graph.op(*node),
-                Op::Function(Function::Sigmoid | Function::Tanh | Function::Digamma) | Op::Reduce(..)
-            ) || super::special::softmax_parts(self.graph, *node).is_some();
-            let worth = match cost {
-                0 => false,
-                1 => group.user_name.is_some() || is_call,
-                _ => true,
-            };
-            chosen[at] |= (worth && group.uses >= 2) || depth >= DEPTH_LIMIT;
-        }
-        chosen
-    }
-
-    /// A readable name that is not taken.
-    fn invent(&self, node: NodeId, taken: &BTreeSet<String>) -> String {
-        let wishes: &[&str] = match self.graph.op(node) {
-            Op::Function(Function::Sigmoid) => &["p", "q", "s"],
-            Op::Function(Function::Exp) if super::special::softmax_parts(self.graph, node).is_some() => {
-                &["p", "q", "s"]
-            }
-            Op::Function(Function::Exp) => &["e", "u", "v"],
-            Op::Function(Function::Tanh) => &["h", "u", "v"],
-            Op::Function(Function::Log) => &["l", "u", "v"],
-            Op::Function(Function::Max | Function::Min) => &["m", "u", "v"],
-            Op::Reduce(crate::graph::Reduction::Norm, _) | Op::Function(Function::Hypot) => &["d", "r", "q"],
-            Op::Reduce(..) => &["s", "t", "u"],
-            Op::Linear => &["r", "d", "u", "v"],
-            Op::Power => &["w", "u", "v"],
-            _ => &["u", "v", "w"],
-        };
-        let free = |name: &String| !taken.contains(name);
-        wishes
+impl<'a> Choice<'a> {
+    fn new(graph: &Graph, roots: &[NodeId], units: &Units, groups: &'a Groups) -> Choice<'a> {
+        let parts = groups
+            .all
             .iter()
-            .map(|w| (*w).to_owned())
-            .chain((1..).map(|n| format!("t{n}")))
-            .find(free)
-            .unwrap_or_default()
+            .map(|group| match units.position.get(&group.shown) {
+                Some(at) => {
+                    let unit = &units.all[*at];
+                    let references =
+                        unit.references.iter().filter_map(|r| groups.of.get(r).copied()).collect();
+                    (unit.operations, unit.depth, references)
+                }
+                None => (0, 0, Vec::new()),
+            })
+            .collect();
+        let root_groups: Vec<usize> = roots.iter().filter_map(|r| groups.of.get(r).copied()).collect();
+        let mut is_root = vec![false; groups.all.len()];
+        root_groups.iter().for_each(|at| is_root[*at] = true);
+        let is_call =
+            |group: &Group| units.position.get(&group.shown).is_some_and(|at| units.all[*at].is_call);
+        let is_call = groups.all.iter().map(is_call).collect();
+        let mut choice = Choice {
+            is_call,
+            groups: &groups.all,
+            order: Vec::new(),
+            parts,
+            is_root,
+            named: vec![false; groups.all.len()],
+        };
+        choice.order = choice.users_first(&root_groups);
+        // Each part printed once is what sharing everything would give; what is not worth a name is then printed
+        // where it is used, and its own parts more often. A few rounds settle that.
+        let mut uses: Vec<u64> = vec![0; groups.all.len()];
+        for at in &choice.order {
+            for part in &choice.parts[*at].2 {
+                uses[*part] += 1;
+            }
+        }
+        root_groups.iter().for_each(|at| uses[*at] += 1);
+        for _ in 0..4 {
+            let before = choice.named.clone();
+            choice.choose(graph, &uses);
+            uses = choice.uses(&root_groups);
+            if before == choice.named {
+                break;
+            }
+        }
+        choice
+    }
+
+    /// The groups that the roots reach, users before what they use, otherwise in reading order.
+    fn users_first(&self, roots: &[usize]) -> Vec<usize> {
+        let mut finished = Vec::new();
+        let mut seen = vec![false; self.parts.len()];
+        let mut pending: Vec<(usize, usize)> = Vec::new();
+        for root in roots.iter().rev() {
+            if std::mem::replace(&mut seen[*root], true) {
+                continue;
+            }
+            pending.push((*root, 0));
+            while let Some((at, next)) = pending.last_mut() {
+                let parts = &self.parts[*at].2;
+                // Backwards, because the order of finishing is reversed in the end.
+                match parts.len().checked_sub(*next + 1).map(|n| parts[n]) {
+                    Some(part) => {
+                        *next += 1;
+                        if !std::mem::replace(&mut seen[part], true) {
+                            pending.push((part, 0));
+                        }
+                    }
+                    None => {
+                        finished.push(*at);
+                        pending.pop();
+                    }
+                }
+            }
+        }
+        finished.reverse();
+        finished
+    }
+
+    /// How often each group is shown, given what is named.
+    fn uses(&self, roots: &[usize]) -> Vec<u64> {
+        let mut uses = vec![0u64; self.parts.len()];
+        roots.iter().for_each(|at| uses[*at] += 1);
+        for at in &self.order {
+            let times = if self.named[*at] { 1 } else { uses[*at] };
+            for part in &self.parts[*at].2 {
+                uses[*part] = uses[*part].saturating_add(times);
+            }
+        }
+        uses
+    }
+
+    fn choose(&mut self, graph: &Graph, uses: &[u64]) {
+        // Operations and depth of each group as printed, names counted as nothing.
+        let mut sizes: Vec<(usize, usize)> = vec![(0, 0); self.parts.len()];
+        for at in self.order.iter().rev().copied() {
+            let (own, own_depth, parts) = &self.parts[at];
+            let shown = || parts.iter().filter(|p| !self.named[**p]).map(|p| sizes[*p]);
+            let operations = shown().map(|(operations, _)| operations).fold(*own, usize::saturating_add);
+            let depth = own_depth + shown().map(|(_, depth)| depth).max().unwrap_or(0);
+            sizes[at] = (operations, depth);
+            let group = &self.groups[at];
+            let is_used_again = uses[at] >= 2;
+            let op = graph.op(group.shown);
+            let is_worth_it = match operations {
+                0 => false,
+                _ if op.is_condition() => is_used_again && operations >= CONDITION_SIZE,
+                1 => is_used_again && (group.user_name.is_some() || self.is_call[at]),
+                _ => is_used_again || (group.user_name.is_some() && operations >= USER_SIZE),
+            };
+            let is_allowed = !self.is_root[at] || is_used_again;
+            self.named[at] = is_allowed
+                && (is_worth_it || group.needs_name || (depth >= DEPTH_LIMIT && !self.is_root[at]));
+        }
     }
 }
 
-/// All orders of a short list.
-fn orders(items: &[IndexId]) -> Vec<Vec<IndexId>> {
-    match items {
-        [] => vec![Vec::new()],
-        [_] => vec![items.to_vec()],
-        _ if items.len() > 3 => vec![items.to_vec()],
-        _ => (0..items.len())
-            .flat_map(|at| {
-                let mut rest = items.to_vec();
-                let first = rest.remove(at);
-                orders(&rest).into_iter().map(move |mut tail| {
-                    tail.insert(0, first);
-                    tail
-                })
-            })
-            .collect(),
+/// What a new name must not be.
+fn taken_names(graph: &Graph, roots: &[NodeId]) -> BTreeSet<String> {
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    taken.extend(graph.variables().iter().map(|v| v.name.clone()));
+    taken.extend(graph.axes().iter().map(|a| a.name.clone()));
+    taken.extend(Function::ALL.iter().flat_map(|f| f.entry().names.iter().map(|n| (*n).to_owned())));
+    for node in graph.reachable(roots) {
+        if let Op::Index(index) = graph.op(node) {
+            taken.insert(graph.index_entry(index).name.clone());
+        }
     }
+    taken
+}
+
+/// A readable name that is not taken.
+fn invent(converter: &mut Converter<'_>, node: NodeId, taken: &BTreeSet<String>) -> String {
+    let is_softmax = super::special::softmax_parts(converter.graph, node).is_some();
+    let wishes: &[&str] = match converter.graph.op(node) {
+        _ if is_softmax => &["p", "q", "s"],
+        Op::Function(Function::Sigmoid) => &["p", "q", "s"],
+        Op::Function(Function::Exp) => &["w", "u", "v"],
+        Op::Function(Function::Tanh) => &["h", "u", "v"],
+        Op::Function(Function::Log) => &["l", "u", "v"],
+        Op::Function(Function::Max | Function::Min) => &["m", "u", "v"],
+        Op::Reduce(Reduction::Norm, _) | Op::Function(Function::Hypot) => &["d", "r", "q"],
+        Op::Reduce(..) => &["s", "r", "u"],
+        Op::Linear => &["r", "d", "u", "v"],
+        Op::Power => &["w", "u", "v"],
+        op if op.is_condition() => &["active", "is_active", "holds"],
+        _ => &["u", "v", "w"],
+    };
+    let numbered = (1..).map(|n| format!("t{n}"));
+    let mut all = wishes.iter().map(|w| (*w).to_owned()).chain(numbered);
+    all.find(|name| !taken.contains(name)).unwrap_or_default()
 }

@@ -2,54 +2,92 @@
 
 use super::convert::Converter;
 use super::form::Form;
-use crate::graph::{NodeId, Op};
+use super::product::Fraction;
+use super::special;
+use crate::graph::{NodeId, Op, Reduction};
 use crate::number::Number;
+use std::cmp::Reverse;
 
 impl Converter<'_> {
     /// A sum, with a common factor in front where that saves operations.
     pub(super) fn sum(&mut self, node: NodeId) -> Form {
-        let (constant, mut terms) = self.graph.terms(node);
-        terms.sort_by_key(|(_, term)| {
-            // Deltas and choices read best behind what they are taken from.
-            (self.graph.op(*term) == Op::If, self.graph.look(*term), *term)
+        if let Some(form) = self.log_softmax(node) {
+            return form;
+        }
+        self.sum_in_order(node, false)
+    }
+
+    fn log_softmax(&mut self, node: NodeId) -> Option<Form> {
+        let is_total = |term: &NodeId| matches!(self.graph.op(*term), Op::Reduce(Reduction::LogSumExp, _));
+        let total = self.graph.operands(node).iter().copied().find(is_total)?;
+        if self.has_name(total) {
+            return None;
+        }
+        let opposite = self.graph.neg(node);
+        for (candidate, negative) in [(node, false), (opposite, true)] {
+            if let Some((argument, indices)) = special::log_softmax_parts(self.graph, candidate)
+                && let Some(form) = self.softmax_form("log_softmax", argument, &indices)
+            {
+                return Some(if negative { form.negated() } else { form });
+            }
+        }
+        None
+    }
+
+    /// The sum, or its negative where that shows its first variable with a plus: the base of an even power.
+    pub(super) fn sum_of_either_sign(&mut self, node: NodeId) -> Form {
+        self.sum_in_order(node, true)
+    }
+
+    fn sum_in_order(&mut self, node: NodeId, either_sign: bool) -> Form {
+        let (mut constant, mut terms) = self.graph.terms(node);
+        terms.sort_by_cached_key(|(_, term)| {
+            let rank = self.order.rank(self.graph, *term);
+            // Deltas and choices read best behind what they are taken from, and what is fixed behind what varies.
+            let is_choice = self.graph.op(*term) == Op::If;
+            (is_choice, rank.is_fixed, Reverse(rank.degree), rank.first, rank.size, rank.digest)
         });
-        // Each term is converted once, whatever factors are tried, or the work would grow with the depth.
-        let forms: Vec<Form> = terms.iter().map(|(_, term)| self.form(*term)).collect();
-        let coefficients: Vec<Number> = terms.into_iter().map(|(c, _)| c).collect();
-        let mut best: Option<(usize, usize, Form)> = None;
-        for (rank, factor) in candidate_factors(&constant, &coefficients).into_iter().enumerate() {
+        if either_sign && constant.is_zero() && terms.first().is_some_and(|(c, _)| c.is_negative()) {
+            constant = -&constant;
+            terms.iter_mut().for_each(|(c, _)| *c = -&*c);
+        }
+        // Each term is converted once, whatever is put in front of the sum.
+        let mut fractions = Vec::with_capacity(terms.len());
+        for (coefficient, term) in terms {
+            let fraction = self.fraction(term);
+            fractions.push((coefficient, fraction));
+        }
+        let mut best: Option<(usize, Form)> = None;
+        for factor in candidate_factors(&constant, &fractions) {
             let Some(inverse) = factor.recip() else { continue };
             let scaled = |value: &Number| value.checked_mul(&inverse);
             let Some(inner_constant) = scaled(&constant) else { continue };
-            let Some(inner) = coefficients.iter().map(scaled).collect::<Option<Vec<_>>>() else { continue };
-            let sum = plain_sum(inner_constant, &inner, &forms);
-            let form = if factor.is_one() { sum } else { sum.times(&factor) };
+            let inner: Option<Vec<(Number, &Fraction)>> =
+                fractions.iter().map(|(c, t)| Some((scaled(c)?, t))).collect();
+            let Some(inner) = inner else { continue };
+            let sum = plain_sum(&inner_constant, &inner);
+            let form = if factor.is_one() { sum } else { scaled_form(&factor, sum) };
             let operations = form.operations();
-            if best.as_ref().is_none_or(|(known, known_rank, _)| (operations, rank) < (*known, *known_rank)) {
-                best = Some((operations, rank, form));
+            if best.as_ref().is_none_or(|(known, _)| operations < *known) {
+                best = Some((operations, form));
             }
         }
-        best.map_or_else(|| Form::Number(constant), |(_, _, form)| form)
+        best.map_or_else(|| Form::Number(constant), |(_, form)| form)
     }
 }
 
-/// Positive terms first; a constant last, or first where it alone is positive.
-fn plain_sum(constant: Number, coefficients: &[Number], forms: &[Form]) -> Form {
-    let mut parts: Vec<(bool, Form)> = Vec::with_capacity(forms.len() + 1);
-    for negative_ones in [false, true] {
-        for (coefficient, form) in coefficients.iter().zip(forms) {
-            if coefficient.is_negative() != negative_ones {
-                continue;
-            }
-            let (negative, form) = match form.clone().times(&coefficient.abs()) {
-                Form::Negate(inner) => (!coefficient.is_negative(), *inner),
-                form => (coefficient.is_negative(), form),
-            };
-            match form {
-                // A term that is a sum itself, after its factors were sorted out.
-                Form::Sum(inner) if !negative => parts.extend(inner),
-                form => parts.push((negative, form)),
-            }
+/// A positive term first; a constant last, or first where it alone is positive.
+fn plain_sum(constant: &Number, terms: &[(Number, &Fraction)]) -> Form {
+    let mut parts: Vec<(bool, Form)> = Vec::with_capacity(terms.len() + 1);
+    for (coefficient, term) in terms {
+        let (flipped, form) = match term.times(&coefficient.abs()) {
+            Form::Negate(inner) => (true, *inner),
+            form => (false, form),
+        };
+        match form {
+            // A term that is a sum itself, after its factors were sorted out.
+            Form::Sum(inner) if coefficient.is_negative() == flipped => parts.extend(inner),
+            form => parts.push((coefficient.is_negative() != flipped, form)),
         }
     }
     if !constant.is_zero() {
@@ -72,26 +110,38 @@ fn plain_sum(constant: Number, coefficients: &[Number], forms: &[Form]) -> Form 
     }
 }
 
-/// 1, and the common measure of the coefficients with either sign.
-fn candidate_factors(constant: &Number, coefficients: &[Number]) -> Vec<Number> {
+/// 1, and what could stand in front of the sum to save operations.
+fn candidate_factors(constant: &Number, terms: &[(Number, Fraction)]) -> Vec<Number> {
     let mut factors = vec![Number::ONE];
-    if coefficients.len() + usize::from(!constant.is_zero()) < 2 {
+    if terms.len() + usize::from(!constant.is_zero()) < 2 {
         return factors;
     }
-    let mut sizes: Vec<Number> = coefficients.iter().map(Number::abs).collect();
-    if !constant.is_zero() {
-        sizes.push(constant.abs());
+    let all = || terms.iter().map(|(c, _)| c).chain([constant]).filter(|c| !c.is_zero());
+    if all().all(Number::is_negative) {
+        factors.push(Number::MINUS_ONE);
     }
+    let mut sizes: Vec<Number> = all().map(Number::abs).collect();
     sizes.sort();
     sizes.dedup();
-    for size in sizes.into_iter().take(4) {
-        factors.push(size.clone());
-        factors.push(-&size);
-    }
+    sizes.retain(|size| !size.is_one());
     // The greatest denominator: (a + 2*b)/4.
-    let denominators = coefficients.iter().map(|c| c.parts().1).max();
-    if let Some(inverse) = denominators.and_then(|d| d.recip()) {
-        factors.push(inverse);
+    let denominator = all().map(|c| c.parts().1).max().filter(|d| !d.is_one());
+    for size in sizes.into_iter().take(4).chain(denominator.and_then(|d| d.recip())) {
+        factors.push(-&size);
+        factors.insert(1, size);
     }
     factors
+}
+
+/// A number times a form, with the sign in front and the denominator below.
+fn scaled_form(factor: &Number, form: Form) -> Form {
+    let (numerator, denominator) = factor.abs().parts();
+    let mut result = form;
+    if !numerator.is_one() {
+        result = Form::Product(vec![Form::Number(numerator), result]);
+    }
+    if !denominator.is_one() {
+        result = Form::Quotient(Box::new(result), Box::new(Form::Number(denominator)));
+    }
+    if factor.is_negative() { result.negated() } else { result }
 }

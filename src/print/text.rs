@@ -100,9 +100,8 @@ fn write_bare(out: &mut String, form: &Form) {
         Form::Product(factors) => {
             for (at, factor) in factors.iter().enumerate() {
                 out.push_str(if at > 0 { "*" } else { "" });
-                let is_quotient = matches!(factor, Form::Quotient(..));
-                let least = if at == 0 && !is_quotient { Tightness::Product } else { Tightness::Sign };
-                write(out, factor, least);
+                // A product or quotient as a factor is not the same to the language as its parts.
+                write(out, factor, Tightness::Sign);
             }
         }
         Form::Quotient(a, b) => {

@@ -29,7 +29,7 @@ fn softmax() {
     check("logsumexp[c](z[c])", "z", "softmax[c](z)");
     check("loss f(z[c], y[c] in simplex) = -sum[c](y*log(exp(z)/sum[c](exp(z))))", "z", "softmax[c](z) - y");
     check("loss f(z[c], y[c] in simplex) = -sum[c](y*log_softmax[c](z))", "z", "softmax[c](z) - y");
-    check("loss f(z[c], t in index[c]) = -log(exp(z[t])/sum[c](exp(z)))", "z", "softmax[c](z) - [t == c]");
+    check("loss f(z[c], t in index[c]) = -log(exp(z[t])/sum[c](exp(z)))", "z", "softmax[c](z) - [c == t]");
     check("-sum[c](y*log(softmax[c](z)))", "z", "softmax[c](z)*sum[c](y) - y");
 }
 
