@@ -148,6 +148,18 @@ impl Interval {
         Interval { low, high, low_open, high_open }
     }
 
+    /// Where the larger of an element of each lies.
+    pub fn larger(&self, other: &Interval) -> Self {
+        let (low, low_open) = if self.low == other.low {
+            (self.low, self.low_open && other.low_open)
+        } else if self.low > other.low {
+            (self.low, self.low_open)
+        } else {
+            (other.low, other.low_open)
+        };
+        Interval { low, low_open, ..self.hull(other) }
+    }
+
     /// Where the absolute values of its elements lie.
     pub fn absolute(&self) -> Self {
         if self.is_non_negative() {

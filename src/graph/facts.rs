@@ -155,32 +155,9 @@ impl Graph {
         let entry = function.entry();
         let arguments: Vec<Interval> = operands.iter().map(|o| self.known(*o)).collect();
         let exact = match (function, arguments.as_slice()) {
-            (Function::Max, [first, rest @ ..]) => rest.iter().fold(*first, |a, b| Interval {
-                low: a.low.max(b.low),
-                low_open: if a.low == b.low {
-                    a.low_open && b.low_open
-                } else if a.low > b.low {
-                    a.low_open
-                } else {
-                    b.low_open
-                },
-                ..a.hull(b)
-            }),
-            (Function::Min, _) => {
-                let negated = arguments.iter().map(Interval::negate);
-                negated
-                    .reduce(|a, b| Interval {
-                        low: a.low.max(b.low),
-                        low_open: if a.low == b.low {
-                            a.low_open && b.low_open
-                        } else if a.low > b.low {
-                            a.low_open
-                        } else {
-                            b.low_open
-                        },
-                        ..a.hull(&b)
-                    })
-                    .map_or(Interval::REALS, |i| i.negate())
+            (Function::Max, [first, rest @ ..]) => rest.iter().fold(*first, |a, b| a.larger(b)),
+            (Function::Min, [first, rest @ ..]) => {
+                rest.iter().fold(first.negate(), |a, b| a.larger(&b.negate())).negate()
             }
             (Function::Abs, [a]) => a.absolute(),
             (Function::Xlogy, [a, b]) if a.is_non_negative() && b.high <= 1.0 => {
