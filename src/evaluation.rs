@@ -72,6 +72,7 @@ pub struct Evaluator<T> {
 
 struct Wanted {
     node: NodeId,
+    computed: NodeId,
     indices: Vec<crate::graph::IndexId>,
     variable: Option<VariableId>,
 }
@@ -83,16 +84,18 @@ impl Loss {
     /// As [`Loss::gradient`].
     pub fn evaluator<T: Real>(&self, request: &Request) -> Result<Evaluator<T>, Error> {
         let mut graph = self.graph().clone();
-        let mut roots = vec![Wanted { node: self.root(), indices: Vec::new(), variable: None }];
+        let mut roots = vec![Wanted { node: self.root(), computed: self.root(), indices: Vec::new(), variable: None }];
         let names: Vec<&str> = request.gradients.iter().map(String::as_str).collect();
         for derivative in self.derivatives(&mut graph, &names, false, !request.raw)? {
             let variable = Some(derivative.variable);
-            roots.push(Wanted { node: derivative.node, indices: derivative.indices, variable });
+            let node = derivative.node;
+            roots.push(Wanted { node, computed: node, indices: derivative.indices, variable });
         }
         let names: Vec<&str> = request.hessian_diagonals.iter().map(String::as_str).collect();
         for derivative in self.derivatives(&mut graph, &names, true, !request.raw)? {
             let variable = Some(derivative.variable);
-            roots.push(Wanted { node: derivative.node, indices: derivative.indices, variable });
+            let node = derivative.node;
+            roots.push(Wanted { node, computed: node, indices: derivative.indices, variable });
         }
         let nodes: Vec<NodeId> = roots.iter().map(|r| r.node).collect();
         let mut needed: Vec<VariableId> = roots.iter().filter_map(|r| r.variable).collect();
@@ -103,6 +106,10 @@ impl Loss {
         }
         needed.sort_unstable();
         needed.dedup();
+        let computed = graph.with_elements(&nodes);
+        for (wanted, computed) in roots.iter_mut().zip(computed) {
+            wanted.computed = computed;
+        }
         let request = request.clone();
         Ok(Evaluator {
             loss: self.clone(),
@@ -204,6 +211,6 @@ impl<T: Real> Evaluator<T> {
             (None, Reduction::Sum) => Batch::Sum,
             (None, Reduction::Mean) => Batch::Mean,
         };
-        Output { node: wanted.node, indices: wanted.indices.clone(), batch }
+        Output { node: wanted.node, computed: wanted.computed, indices: wanted.indices.clone(), batch }
     }
 }

@@ -16,7 +16,7 @@ pub(super) struct Access {
 }
 
 /// A position on an axis.
-enum Position {
+pub(super) enum Position {
     /// `constant + c1*i1 + c2*i2 + …`, worked out before the evaluation.
     Affine { constant: i64, terms: Vec<(IndexId, i64)> },
     /// The value of a node.
@@ -26,18 +26,28 @@ enum Position {
 impl Access {
     /// The slots that hold positions.
     pub fn slots(&self) -> impl Iterator<Item = Slot> + '_ {
-        self.positions.iter().filter_map(|p| match p {
-            Position::Value(slot) => Some(*slot),
-            Position::Affine { .. } => None,
-        })
+        self.positions.iter().filter_map(Position::slot)
     }
 
     /// Reads positions from other slots.
     pub fn rename(&mut self, place: &dyn Fn(Slot) -> Slot) {
-        for position in &mut self.positions {
-            if let Position::Value(slot) = position {
-                *slot = place(*slot);
-            }
+        self.positions.iter_mut().for_each(|p| p.rename(place));
+    }
+}
+
+impl Position {
+    /// The slot that holds it, if it is computed.
+    pub fn slot(&self) -> Option<Slot> {
+        match self {
+            Position::Value(slot) => Some(*slot),
+            Position::Affine { .. } => None,
+        }
+    }
+
+    /// Reads it from another slot.
+    pub fn rename(&mut self, place: &dyn Fn(Slot) -> Slot) {
+        if let Position::Value(slot) = self {
+            *slot = place(*slot);
         }
     }
 }
@@ -58,7 +68,8 @@ pub(super) fn plan<T: Real>(
     Access { variable, positions }
 }
 
-fn affine<T: Real>(graph: &Graph, data: &Data<T>, node: NodeId) -> Option<Position> {
+/// The position `node` as a sum of indices, if it is one.
+pub(super) fn affine<T: Real>(graph: &Graph, data: &Data<T>, node: NodeId) -> Option<Position> {
     let mut constant = Number::ZERO;
     let mut terms: Vec<(IndexId, i64)> = Vec::new();
     let mut take = |c: &Number, term: NodeId| -> Option<()> {
@@ -167,7 +178,7 @@ pub(super) fn read<'v, T: Real>(
 
 /// An affine position over the indices of a result.
 #[derive(Clone)]
-struct Line {
+pub(super) struct Line {
     /// Its value where all indices are at their first.
     first: i64,
     /// How it changes with each.
@@ -175,7 +186,7 @@ struct Line {
 }
 
 impl Line {
-    fn new(
+    pub fn new(
         position: &Position,
         dimensions: &[(IndexId, usize)],
         extents: &Map<IndexId, Extent>,
@@ -192,7 +203,7 @@ impl Line {
     }
 
     /// Its value at a place.
-    fn at(&self, place: &[usize]) -> i64 {
+    pub fn at(&self, place: &[usize]) -> i64 {
         self.first + self.strides.iter().zip(place).map(|(s, p)| s * *p as i64).sum::<i64>()
     }
 

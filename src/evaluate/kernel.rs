@@ -1,6 +1,7 @@
 //! What the steps of an evaluation do, and which values they read.
 
 use super::access::Access;
+use super::element::Element;
 use super::plan::Scope;
 use crate::comparison::Comparison;
 use crate::function::Function;
@@ -16,6 +17,7 @@ pub(super) enum Kernel<T> {
     Constant(T),
     Index(IndexId),
     Access(Access),
+    Element(Element),
     /// The constant, and the terms with their coefficients.
     Linear(T, Vec<(Coefficient<T>, Slot)>),
     Product(Vec<(Factor, Slot)>),
@@ -76,6 +78,7 @@ impl<T> Kernel<T> {
         match self {
             Kernel::Constant(_) | Kernel::Index(_) => {}
             Kernel::Access(access) => access.slots().for_each(visit),
+            Kernel::Element(element) => element.slots().for_each(visit),
             Kernel::Linear(_, terms) => terms.iter().for_each(|t| visit(t.1)),
             Kernel::Product(factors) => factors.iter().for_each(|f| visit(f.1)),
             Kernel::Power(base, exponent) => {
@@ -112,6 +115,7 @@ impl<T> Kernel<T> {
         match self {
             Kernel::Constant(_) | Kernel::Index(_) => {}
             Kernel::Access(access) => access.rename(place),
+            Kernel::Element(element) => element.rename(place),
             Kernel::Linear(_, terms) => terms.iter_mut().for_each(|t| t.1 = place(t.1)),
             Kernel::Product(factors) => factors.iter_mut().for_each(|f| f.1 = place(f.1)),
             Kernel::Power(base, exponent) => {

@@ -17,6 +17,7 @@ mod blame;
 mod check;
 mod collect;
 mod data;
+mod element;
 mod extended;
 mod extent;
 mod floats;
@@ -44,10 +45,19 @@ use run::Run;
 pub struct Output {
     /// The expression.
     pub node: NodeId,
+    /// What is computed for it: the expression itself, or what [`Graph::with_elements`] made of it.
+    pub computed: NodeId,
     /// The axes of the result: all free indices of `node`, and perhaps others over which it is repeated.
     pub indices: Vec<IndexId>,
     /// What becomes of the batch.
     pub batch: Batch,
+}
+
+impl Output {
+    /// `node` as it is, over `indices`.
+    pub fn new(node: NodeId, indices: Vec<IndexId>, batch: Batch) -> Self {
+        Output { node, computed: node, indices, batch }
+    }
 }
 
 /// What becomes of the batch axes in a result.
@@ -95,7 +105,7 @@ pub fn evaluate<T: Real>(
     limits: &Limits,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<Vec<ArrayD<T>>, Diagnostic> {
-    let roots: Vec<NodeId> = outputs.iter().map(|o| o.node).collect();
+    let roots: Vec<NodeId> = outputs.iter().map(|o| o.computed).collect();
     let indices = outputs.iter().flat_map(|o| o.indices.iter().copied());
     let plan = Plan::new(graph, &roots, indices, data, limits, false)?;
     let batch = data.batch_length();
@@ -119,7 +129,7 @@ pub fn evaluate<T: Real>(
             let lane = block.min(end - from);
             run.block(&plan.each, from, lane);
             for (part, output) in parts.iter_mut().zip(outputs) {
-                part.take(run.of(plan.slots[&output.node]), lane);
+                part.take(run.of(plan.slots[&output.computed]), lane);
             }
             run.free(&plan.each);
             from += lane;
@@ -139,7 +149,9 @@ pub fn evaluate<T: Real>(
     let results: Vec<ArrayD<T>> = results.into_iter().map(|c| c.finish(batch)).collect();
     if (troubled_everywhere || !troubled.is_empty()) && results.iter().any(|r| r.iter().any(|v| v.is_nan())) {
         let suspects: Vec<usize> = if troubled_everywhere { (0..batch).collect() } else { troubled };
-        blame::blame(graph, &roots, data, limits, &suspects)?;
+        // Traced on what was written, which shows where.
+        let written: Vec<NodeId> = outputs.iter().map(|o| o.node).collect();
+        blame::blame(graph, &written, data, limits, &suspects)?;
     }
     Ok(results)
 }

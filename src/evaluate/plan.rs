@@ -4,6 +4,7 @@ use super::Limits;
 use super::access;
 use super::array::{Dimensions, volume};
 use super::data::Data;
+use super::element;
 use super::extent::Extent;
 use super::kernel::{Exponent, Kernel, Sliced, Slot, coefficient, divisor};
 use crate::diagnostic::{Diagnostic, Fault};
@@ -218,6 +219,7 @@ impl<T: Real> Builder<'_, T> {
             Op::And => Kernel::All(true, operands.iter().map(|o| slot(*o)).collect()),
             Op::Or => Kernel::All(false, operands.iter().map(|o| slot(*o)).collect()),
             Op::Detach => Kernel::Copy(slot(operands[0])),
+            Op::Element(list) => Kernel::Element(element::plan(graph, data, list, operands, &mut slot)),
             Op::Reduce(reduction, list) => {
                 let reduced = graph.bound_indices(list).to_vec();
                 match self.slices(node, reduction, &reduced) {

@@ -3,6 +3,7 @@
 use super::access;
 use super::array::{Array, Dimensions, accumulate, broadcast, map, select, zip};
 use super::data::Data;
+use super::element;
 use super::extent::Extent;
 use super::kernel::{Kernel, Sliced, Slot};
 use super::plan::{Plan, Scope, Step};
@@ -128,6 +129,13 @@ impl<'a, T: Real> Run<'a, T> {
                     block,
                     buffer,
                 );
+                self.note_trouble(array.lane, &outside);
+                array
+            }
+            Kernel::Element(element) => {
+                let (dimensions, buffer) = (self.dimensions(step.node), self.buffer());
+                let values = &|slot| self.of(slot);
+                let (array, outside) = element::read(element, dimensions, &self.extents, values, buffer);
                 self.note_trouble(array.lane, &outside);
                 array
             }

@@ -113,7 +113,7 @@ impl Graph {
                 }
             }
             Op::If => self.known(operands[1]).hull(&self.known(operands[2])),
-            Op::Detach => self.known(operands[0]),
+            Op::Detach | Op::Element(_) => self.known(operands[0]),
             Op::Compare(_) | Op::Truth(_) | Op::Not | Op::And | Op::Or => Interval::REALS,
         }
     }

@@ -11,6 +11,7 @@
 
 mod canonical;
 mod condition;
+mod element;
 mod facts;
 mod index;
 mod linear;
@@ -296,6 +297,12 @@ impl Graph {
             Op::Reduce(_, list) => {
                 free = self.indices.without(free, list);
                 height = height.max(self.indices.list_height(list));
+            }
+            // The indices of the array are bound; those of the positions are not, though they may be the same.
+            Op::Element(_) => {
+                free = operands[1..]
+                    .iter()
+                    .fold(FreeSetId(0), |free, position| self.indices.union(free, self.free[position.position()]));
             }
             _ => {}
         }

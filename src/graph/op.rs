@@ -47,6 +47,9 @@ pub enum Op {
     Or,
     /// Operands `[e]`: the value of `e`, a constant for differentiation.
     Detach,
+    /// Operands `[array, p1, p2, …]`: the array, whose free indices are among the listed ones, with these at the positions
+    /// p1, p2, …. Only [`super::Graph::with_elements`] makes it, for evaluation.
+    Element(IndexListId),
 }
 
 impl Op {

@@ -151,6 +151,8 @@ impl<'g> Converter<'g> {
             Op::And => Form::And(self.conditions(operands)),
             Op::Or => Form::Or(self.conditions(operands)),
             Op::Detach => Form::Call("detach", vec![self.form(operands[0])]),
+            // Made for evaluation, which prints nothing.
+            Op::Element(_) => self.form(operands[0]),
         }
     }
 

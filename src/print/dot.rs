@@ -44,5 +44,6 @@ fn label(graph: &Graph, node: NodeId) -> String {
         Op::And => "and".to_owned(),
         Op::Or => "or".to_owned(),
         Op::Detach => "detach".to_owned(),
+        Op::Element(_) => "element".to_owned(),
     }
 }

@@ -68,7 +68,7 @@ fn run<T: Real>(graph: &Graph, inputs: &Inputs, outputs: &[Output], limits: &Lim
 }
 
 fn each(node: NodeId, indices: &[IndexId]) -> Output {
-    Output { node, indices: indices.to_vec(), batch: Batch::Each }
+    Output::new(node, indices.to_vec(), Batch::Each)
 }
 
 fn element(inputs: &Inputs, at: usize) -> Inputs {

@@ -55,6 +55,18 @@ impl<'a> Interpreter<'a> {
             Op::Pi => std::f64::consts::PI,
             Op::Index(index) => indices[&index] as f64,
             Op::Size(axis) => self.size(axis) as f64,
+            Op::Element(list) => {
+                let parameters = graph.bound_indices(list).to_vec();
+                let mut inner = Indices::new();
+                for (parameter, position) in parameters.iter().zip(&operands[1..]) {
+                    let position = self.value(*position, indices) as i64;
+                    if !self.range(*parameter).contains(&position) {
+                        return f64::NAN;
+                    }
+                    inner.insert(*parameter, position);
+                }
+                self.value(operands[0], &inner)
+            }
             Op::Access(variable) => {
                 let positions: Vec<f64> = operands.iter().map(|o| self.value(*o, indices)).collect();
                 self.element(variable, &positions)

@@ -57,11 +57,11 @@ fn refines(rule: &Rule) -> usize {
     let mut outputs: Vec<Output> = Vec::new();
     for (a, b, indices) in &nodes {
         for node in [a, b] {
-            outputs.push(Output { node: *node, indices: indices.clone(), batch: Batch::Each });
+            outputs.push(Output::new(*node, indices.clone(), Batch::Each));
         }
     }
     if let Some(guard) = rule.guard {
-        outputs.push(Output { node: guard, indices: Vec::new(), batch: Batch::Each });
+        outputs.push(Output::new(guard, Vec::new(), Batch::Each));
     }
     let mut draw = Draw(5);
     let mut compared = 0;
