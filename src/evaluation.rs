@@ -84,7 +84,8 @@ impl Loss {
     /// As [`Loss::gradient`].
     pub fn evaluator<T: Real>(&self, request: &Request) -> Result<Evaluator<T>, Error> {
         let mut graph = self.graph().clone();
-        let mut roots = vec![Wanted { node: self.root(), computed: self.root(), indices: Vec::new(), variable: None }];
+        let mut roots =
+            vec![Wanted { node: self.root(), computed: self.root(), indices: Vec::new(), variable: None }];
         let names: Vec<&str> = request.gradients.iter().map(String::as_str).collect();
         for derivative in self.derivatives(&mut graph, &names, false, !request.raw)? {
             let variable = Some(derivative.variable);

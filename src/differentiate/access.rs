@@ -4,11 +4,19 @@ use crate::comparison::Comparison;
 use crate::graph::{Graph, IndexId, NodeId, Reduction, VariableId};
 
 /// New free indices, one an axis of `variable`, named like its axes unless such a name is taken.
+///
+/// Other names are neither those of other axes nor of inputs: `k` alone would be read as the input `k`.
 pub(super) fn output_indices(graph: &mut Graph, variable: VariableId, taken: &[IndexId]) -> Vec<IndexId> {
     let mut names: Vec<String> = taken.iter().map(|i| graph.index_entry(*i).name.clone()).collect();
+    let meaningful: Vec<String> = graph
+        .variables()
+        .iter()
+        .map(|v| v.name.clone())
+        .chain(graph.axes().iter().map(|a| a.name.clone()))
+        .collect();
     let mut indices = Vec::new();
     for axis in graph.variable(variable).axes.clone() {
-        let name = unused_name(&graph.axis(axis).name, &names);
+        let name = unused_name(&graph.axis(axis).name, &names, &meaningful);
         let range = graph.axis_range(axis);
         indices.push(graph.fresh_index(&name, Some(range)));
         names.push(name);
@@ -16,9 +24,9 @@ pub(super) fn output_indices(graph: &mut Graph, variable: VariableId, taken: &[I
     indices
 }
 
-/// `name`, or the next letters of the alphabet, or with a number.
-fn unused_name(name: &str, taken: &[String]) -> String {
-    let is_free = |candidate: &String| !taken.contains(candidate);
+/// `name` unless it is taken, or the next letters of the alphabet, or with a number, unless they mean something.
+fn unused_name(name: &str, taken: &[String], meaningful: &[String]) -> String {
+    let is_free = |c: &String| !taken.contains(c) && (c.as_str() == name || !meaningful.contains(c));
     let following = name.bytes().next().filter(|_| name.len() == 1).into_iter().flat_map(|first| {
         (first + 1..=b'z').filter(u8::is_ascii_lowercase).map(|letter| char::from(letter).to_string())
     });

@@ -194,10 +194,8 @@ impl Finder {
         parts.sort_by(|a, b| a.0.cmp(&b.0));
         let (mut map, mut parameters, mut positions) = (Vec::new(), Vec::new(), Vec::new());
         for (at, (range, direction, shift)) in parts.into_iter().enumerate() {
-            let parameter = *self
-                .parameters
-                .entry((range, at))
-                .or_insert_with(|| graph.fresh_index("i", Some(range)));
+            let parameter =
+                *self.parameters.entry((range, at)).or_insert_with(|| graph.fresh_index("i", Some(range)));
             let value = graph.index_value(parameter);
             let terms: Vec<(Number, NodeId)> =
                 direction.iter().map(|(index, c)| (c.clone(), graph.index_value(*index))).collect();

@@ -11,6 +11,7 @@
 
 mod canonical;
 mod condition;
+mod definedness;
 mod element;
 mod facts;
 mod index;
@@ -300,9 +301,9 @@ impl Graph {
             }
             // The indices of the array are bound; those of the positions are not, though they may be the same.
             Op::Element(_) => {
-                free = operands[1..]
-                    .iter()
-                    .fold(FreeSetId(0), |free, position| self.indices.union(free, self.free[position.position()]));
+                free = operands[1..].iter().fold(FreeSetId(0), |free, position| {
+                    self.indices.union(free, self.free[position.position()])
+                });
             }
             _ => {}
         }

@@ -255,6 +255,30 @@ fn extreme_exponent(graph: &mut Graph, exponents: &[NodeId], highest: bool) -> O
     Some(best)
 }
 
+/// The condition `c` of a term `if c then a else 0`.
+fn guard(graph: &Graph, term: NodeId) -> Option<NodeId> {
+    match (graph.op(term), graph.operands(term)) {
+        (Op::If, &[condition, _, otherwise]) if graph.is_zero(otherwise) => Some(condition),
+        _ => None,
+    }
+}
+
+/// Whether `factor`, which all of `terms` have, may stand in front of their sum.
+///
+/// What stands under a guard need not be defined where the guard does not hold. Outside it must be: because a term
+/// without a guard has it as well, because it brings the guard along, or because it is defined everywhere.
+fn may_leave_guards(graph: &mut Graph, terms: &[NodeId], factor: NodeId) -> bool {
+    let own = guard(graph, factor);
+    let leaves = |graph: &Graph, term: NodeId| {
+        let guard = guard(graph, term);
+        guard.is_some() && guard != own
+    };
+    !terms.iter().all(|t| guard(graph, *t).is_some()) || terms.iter().all(|t| !leaves(graph, *t)) || {
+        let around: Vec<_> = terms.iter().flat_map(|t| graph.free_indices(*t)).copied().collect();
+        graph.is_defined_everywhere(factor, &around)
+    }
+}
+
 /// `common*(the terms in group divided by it) + the others`.
 fn divided(
     graph: &mut Graph,
@@ -263,6 +287,10 @@ fn divided(
     common: &NodeId,
     group: &[usize],
 ) -> Option<NodeId> {
+    let guarded: Vec<NodeId> = group.iter().map(|at| terms[*at].1).collect();
+    if !may_leave_guards(graph, &guarded, *common) {
+        return None;
+    }
     let inverse = graph.powi(*common, -1);
     let mut inside: Vec<(Number, NodeId)> = Vec::new();
     let mut outside: Vec<(Number, NodeId)> = Vec::new();
@@ -291,11 +319,18 @@ pub(super) fn over_common_denominator(graph: &mut Graph, node: NodeId) -> Option
         return None;
     }
     let mut denominators: Vec<(NodeId, i64)> = Vec::new();
+    let (mut guarded, mut unguarded): (Vec<NodeId>, Vec<NodeId>) = (Vec::new(), Vec::new());
     for (_, term) in &terms {
+        let is_guarded = guard(graph, *term).is_some();
         for (base, exponent) in factors(graph, *term) {
             let Some(n) = graph.as_constant(exponent).and_then(Number::to_i64).filter(|n| *n < 0) else {
                 continue;
             };
+            if is_guarded {
+                guarded.push(base);
+            } else {
+                unguarded.push(base);
+            }
             match denominators.iter_mut().find(|(known, _)| *known == base) {
                 Some((_, power)) => *power = (*power).min(n),
                 None => denominators.push((base, n)),
@@ -304,6 +339,13 @@ pub(super) fn over_common_denominator(graph: &mut Graph, node: NodeId) -> Option
     }
     if denominators.is_empty() || denominators.len() > 6 {
         return None;
+    }
+    // As for common factors: below the whole sum stands only what must not be 0 anyway.
+    for base in guarded {
+        let (inverse, around) = (graph.powi(base, -1), graph.free_indices(node).to_vec());
+        if !unguarded.contains(&base) && !graph.is_defined_everywhere(inverse, &around) {
+            return None;
+        }
     }
     let (mut below, mut multiplier) = (Vec::new(), Vec::new());
     for (base, n) in denominators {

@@ -20,7 +20,7 @@ fn formula(draw: &mut Draw, depth: usize, in_sum: bool) -> String {
         return leaf(draw);
     }
     let sub = |draw: &mut Draw| formula(draw, depth - 1, in_sum);
-    match draw.below(21) {
+    match draw.below(25) {
         0 | 1 => format!("({} + {})", sub(draw), sub(draw)),
         2 => format!("({} - {})", sub(draw), sub(draw)),
         3..=5 => format!("({})*({})", sub(draw), sub(draw)),
@@ -37,9 +37,14 @@ fn formula(draw: &mut Draw, depth: usize, in_sum: bool) -> String {
         16 => format!("log({})", ["p", "1 - p", "(1 + exp(x))"][draw.below(3)]),
         17 => format!("(1 - p)^{}*({})", [2, 3][draw.below(2)], sub(draw)),
         18 => format!("1/(1 + exp(-({})))", sub(draw)),
+        // What is not defined where the guard does not hold.
+        19 => format!("(if x > {} then log(x)*({}) else 0)", ["0", "1", "p"][draw.below(3)], sub(draw)),
+        20 => format!("(if x != 0 then ({})/x else 0)", sub(draw)),
         _ if !in_sum => {
             let body = formula(draw, depth - 1, true);
-            match draw.below(5) {
+            match draw.below(7) {
+                5 => format!("sum[c](v[c+1]*v[c] + |v[c+1] - v[c]|)*({})", sub(draw)),
+                6 => "sum[c](sqrt(1 + (v[c+1] - v[c])^2))".to_owned(),
                 0 => format!("sum[c](v*({body}))"),
                 1 => format!("logsumexp[c](v + ({body}))"),
                 2 => format!("norm[c](v + ({body}))"),

@@ -1,7 +1,7 @@
 //! What is printed reads back as the same function.
 
 use crate::points::{Draw, inputs};
-use lossform::evaluate::Extended;
+use lossform::evaluate::{Batch, Extended, Limits, Output, bind, evaluate};
 use lossform::real::Real;
 use lossform::{Derivation, Library, Loss, Request};
 use std::collections::BTreeMap;
@@ -42,53 +42,61 @@ pub fn check_formula(library: &Library, loss: &Loss) -> bool {
     lossform::print::text(&parsed.document()) == text
 }
 
-/// Evaluates the printed gradient, weighted by a new input and summed, and the original.
+/// Evaluates the printed derivative, weighted by a new input for each order and summed, and the original.
 #[track_caller]
-pub fn check_gradient(library: &Library, loss: &Loss, input: &str, gradient: &Derivation) {
-    let axes: Vec<String> = loss
-        .graph()
-        .variables()
-        .iter()
-        .find(|v| v.name == input)
-        .unwrap()
-        .axes
-        .iter()
-        .map(|a| loss.graph().axis(*a).name.clone())
-        .collect();
-    let text = gradient.text();
+pub fn check_derivation(library: &Library, loss: &Loss, derivation: &Derivation) {
+    let text = derivation.text();
     let (body, definitions) = text
         .split_once("\n  where ")
         .map_or((text.as_str(), String::new()), |(b, d)| (b, format!("\n  where {d}")));
-    let indices = gradient.indices();
-    let (declared, weighted) = if axes.is_empty() {
-        ("weight_".to_owned(), format!("weight_*({body})"))
-    } else {
-        let list = indices.join(",");
-        // Explicit ranges: the accesses within the gradient must not narrow them.
-        let ranges: Vec<String> =
-            indices.iter().zip(&axes).map(|(i, a)| format!("{i} in 0..size[{a}]")).collect();
-        let sum = format!("sum[{}](weight_[{list}]*({body}))", ranges.join(","));
-        (format!("weight_[{}]", axes.join(",")), sum)
-    };
-    let again = format!("loss again({}) = {weighted}{definitions}", signature(loss, &declared));
+    let graph = loss.graph();
+    let mut indices = derivation.indices().into_iter();
+    let (mut declared, mut factors, mut ranges) = (Vec::new(), Vec::new(), Vec::new());
+    for (at, input) in derivation.with_respect_to().iter().enumerate() {
+        let variable = graph.variables().iter().find(|v| v.name == *input).unwrap();
+        let axes: Vec<&str> = variable.axes.iter().map(|a| graph.axis(*a).name.as_str()).collect();
+        let own: Vec<&str> = indices.by_ref().take(axes.len()).collect();
+        let bracket =
+            |list: &[&str]| if list.is_empty() { String::new() } else { format!("[{}]", list.join(",")) };
+        declared.push(format!("weight{at}_{}", bracket(&axes)));
+        factors.push(format!("weight{at}_{}", bracket(&own)));
+        // Explicit ranges: the accesses within the derivative must not narrow them.
+        ranges.extend(own.iter().zip(&axes).map(|(i, a)| format!("{i} in 0..size[{a}]")));
+    }
+    let weighted = format!("{}*({body})", factors.join("*"));
+    let weighted =
+        if ranges.is_empty() { weighted } else { format!("sum[{}]({weighted})", ranges.join(",")) };
+    let again = format!("loss again({}) = {weighted}{definitions}", signature(loss, &declared.join(", ")));
     let parsed = library.formula(&again).unwrap_or_else(|e| panic!("{again}\n{e}"));
     for seed in 0..4 {
         let point = inputs::<Extended>(&parsed, &mut Draw(seed), 4);
-        let request = Request { gradients: vec![input.to_owned()], raw: true, ..Request::default() };
-        let mut own = point.clone();
-        let weights = own.remove("weight_").unwrap();
-        let derived = loss.evaluator::<Extended>(&request).unwrap().evaluate(&own, &BTreeMap::new());
         let printed =
             parsed.evaluator::<Extended>(&Request::default()).unwrap().evaluate(&point, &BTreeMap::new());
-        let (Ok(derived), Ok(printed)) = (&derived, &printed) else {
-            panic!("{again}\n{:?}", printed.map(|p| p.value).map_err(|e| e.to_string()));
-        };
-        let expected = derived.gradients[input]
-            .iter()
-            .zip(weights.iter())
-            .fold(Extended::from_double(0.0), |sum, (g, w)| sum + *g * *w)
-            .to_double();
-        let found = printed.value[[]].to_double();
+        let Ok(printed) = &printed else { panic!("{again}\n{}", printed.unwrap_err()) };
+        let graph = derivation.graph();
+        let needed: Vec<_> = graph.variable_ids().collect();
+        let mut own = point.clone();
+        own.retain(|name, _| !name.starts_with("weight"));
+        let data = bind(graph, &needed, &own, &BTreeMap::new()).unwrap();
+        let output = Output::new(derivation.node(), derivation.index_ids(), Batch::Each);
+        let derived = evaluate(graph, &[output], &data, &Limits::default(), &|_| {}).unwrap().remove(0);
+        let mut expected = derived.clone();
+        for at in (0..declared.len()).rev() {
+            // The last axes belong to the last weight.
+            let weight = &point[&format!("weight{at}_")];
+            let outer = expected.len() / weight.len();
+            expected = expected
+                .to_shape((outer, weight.len()))
+                .unwrap()
+                .rows()
+                .into_iter()
+                .map(|row| {
+                    row.iter().zip(weight).fold(Extended::from_double(0.0), |sum, (g, w)| sum + *g * *w)
+                })
+                .collect::<ndarray::Array1<_>>()
+                .into_dyn();
+        }
+        let (expected, found) = (expected.iter().next().unwrap().to_double(), printed.value[[]].to_double());
         assert!(
             (found - expected).abs() <= 1e-13 * expected.abs().max(1.0) || !expected.is_finite(),
             "{again}\n{found} instead of {expected}"
@@ -111,8 +119,22 @@ fn library_gradients_read_back() {
     for name in library.names() {
         let loss = library.loss(name).unwrap();
         for input in loss.differentiable_inputs() {
-            check_gradient(&library, &loss, input, &loss.gradient(input).unwrap());
-            check_gradient(&library, &loss, input, &loss.raw_gradients(&[input]).unwrap().remove(0));
+            check_derivation(&library, &loss, &loss.gradient(input).unwrap());
+            check_derivation(&library, &loss, &loss.raw_gradients(&[input]).unwrap().remove(0));
+        }
+    }
+}
+
+#[test]
+fn library_hessians_read_back() {
+    let library = Library::builtin();
+    for name in library.names() {
+        let loss = library.loss(name).unwrap();
+        let inputs = loss.differentiable_inputs();
+        for (at, first) in inputs.iter().enumerate() {
+            for second in &inputs[at..] {
+                check_derivation(&library, &loss, &loss.hessian(first, second).unwrap());
+            }
         }
     }
 }
