@@ -141,18 +141,9 @@ impl Graph {
             let inner = *inner;
             return self.select(inner, b, a);
         }
-        // Within a branch the condition is known.
-        if let (Op::If, [inner, then, _]) = (self.op(a), self.operands(a))
-            && *inner == condition
-        {
-            let then = *then;
-            return self.select(condition, then, b);
-        }
-        if let (Op::If, [inner, _, otherwise]) = (self.op(b), self.operands(b))
-            && *inner == condition
-        {
-            let otherwise = *otherwise;
-            return self.select(condition, a, otherwise);
+        let (known, other) = (self.decided(a, condition, 1), self.decided(b, condition, 2));
+        if (known, other) != (a, b) {
+            return self.select(condition, known, other);
         }
         if self.is_zero(b) {
             if let (Op::If, &[inner, then, otherwise]) = (self.op(a), self.operands(a))
@@ -167,13 +158,36 @@ impl Graph {
                 let bracket = self.intern(Op::If, &[condition, one, b]);
                 return self.scale(&value, bracket);
             }
-            let (coefficient, rest) = self.split_coefficient(a);
+            let (coefficient, rest) = match self.split_coefficient(a) {
+                (coefficient, _) if coefficient.is_one() => self.split_content(a),
+                split => split,
+            };
             if !coefficient.is_one() {
                 let choice = self.select(condition, rest, b);
                 return self.scale(&coefficient, choice);
             }
         }
         self.intern(Op::If, &[condition, a, b])
+    }
+
+    /// A branch in which `condition` is known: a choice by it, or one among the terms or factors, is decided. `taken`
+    /// is the operand of the choice that is taken.
+    fn decided(&mut self, branch: NodeId, condition: NodeId, taken: usize) -> NodeId {
+        let is_choice = |graph: &Graph, n: NodeId| graph.op(n) == Op::If && graph.operands(n)[0] == condition;
+        if is_choice(self, branch) {
+            return self.operands(branch)[taken];
+        }
+        if !matches!(self.op(branch), Op::Linear | Op::Product)
+            || !self.operands(branch).iter().any(|o| is_choice(self, *o))
+        {
+            return branch;
+        }
+        let operands: Vec<NodeId> = self
+            .operands(branch)
+            .iter()
+            .map(|o| if is_choice(self, *o) { self.operands(*o)[taken] } else { *o })
+            .collect();
+        self.rebuild(branch, &operands)
     }
 
     /// `[condition]`: 1 where it holds, else 0.

@@ -191,7 +191,7 @@ impl Finder {
             let range = common_range(graph, &own, &shift)?;
             parts.push((range, direction, shift));
         }
-        parts.sort_by(|a, b| a.0.cmp(&b.0));
+        parts.sort_by_key(|part| part.0);
         let (mut map, mut parameters, mut positions) = (Vec::new(), Vec::new(), Vec::new());
         for (at, (range, direction, shift)) in parts.into_iter().enumerate() {
             let parameter =

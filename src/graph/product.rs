@@ -1,6 +1,6 @@
 //! Products, powers and elementary functions.
 
-use super::{Graph, NodeId, Op};
+use super::{Graph, Look, NodeId, Op};
 use crate::function::Function;
 use crate::interval::Interval;
 use crate::number::Number;
@@ -144,14 +144,23 @@ impl Graph {
     /// `y*log(p)` is `xlogy(y, p)` where the declarations allow both to be 0: that is what makes losses such as
     /// the entropy defined on their whole domain.
     fn absorb_into_xlogy(&mut self, nodes: &mut Vec<NodeId>) {
-        let is_log = |graph: &Graph, node: NodeId| graph.op(node) == Op::Function(Function::Log);
-        let Some(at) = nodes.iter().position(|n| is_log(self, *n)) else { return };
-        let argument = self.operands(nodes[at])[0];
-        if nodes.len() < 2 || self.interval(argument).is_positive() {
+        if nodes.len() < 2 {
             return;
         }
+        // Of several logarithms, the one that looks first.
+        let mut found: Option<(Look, NodeId)> = None;
+        for node in nodes.iter().copied() {
+            if self.op(node) == Op::Function(Function::Log)
+                && !self.interval(self.operands(node)[0]).is_positive()
+            {
+                let this = (self.look(node), node);
+                found = Some(found.map_or(this, |known| known.min(this)));
+            }
+        }
+        let Some((_, log)) = found else { return };
+        let argument = self.operands(log)[0];
         let mut weights = Vec::new();
-        for node in nodes.iter().copied().filter(|n| *n != nodes[at]) {
+        for node in nodes.iter().copied().filter(|n| *n != log) {
             let interval = self.interval(node);
             if Interval::UNIT.covers(&interval) && interval.contains(0.0) {
                 weights.push(node);
@@ -160,7 +169,6 @@ impl Graph {
         if weights.is_empty() {
             return;
         }
-        let log = nodes[at];
         nodes.retain(|n| *n != log && !weights.contains(n));
         weights.sort_unstable();
         let weight = if let [one] = weights.as_slice() { *one } else { self.intern(Op::Product, &weights) };

@@ -168,6 +168,21 @@ impl Form {
         }
     }
 
+    /// A term with a minus as one with its sign: `if c then a - b else 0` is turned round within.
+    pub(super) fn subtracted(self) -> (bool, Form) {
+        match self {
+            Form::If(parts) if parts[2] == Form::Number(Number::ZERO) => {
+                let [condition, then, otherwise] = *parts;
+                let (negative, then) = match then.turned() {
+                    Ok(then) => (false, then),
+                    Err(then) => (true, then),
+                };
+                (negative, Form::If(Box::new([condition, then, otherwise])))
+            }
+            form => (true, form),
+        }
+    }
+
     /// The negative without a sign in front, if there is a difference or a sign to turn.
     fn turned(self) -> Result<Form, Form> {
         match self {

@@ -3,6 +3,7 @@
 //! It depends on what the nodes are and on the order in which the user declared the inputs, never on the
 //! accidents of the arena: two spellings of one loss print alike.
 
+use crate::comparison::Comparison;
 use crate::graph::{Graph, IndexId, Map, NodeId, Op};
 use rustc_hash::FxHasher;
 use std::hash::{Hash, Hasher};
@@ -101,7 +102,12 @@ impl Order {
                 reduction.hash(&mut hasher);
                 graph.bound_indices(list).len().hash(&mut hasher);
             }
-            Op::Compare(comparison) => comparison.hash(&mut hasher),
+            Op::Compare(comparison) => {
+                comparison.hash(&mut hasher);
+                if comparison == Comparison::Equal {
+                    operands.sort_unstable();
+                }
+            }
             Op::Linear => {
                 let mut terms: Vec<(u64, u64)> =
                     operands[1..].chunks_exact(2).map(|t| (t[1], t[0])).collect();

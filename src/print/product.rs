@@ -48,6 +48,9 @@ impl Converter<'_> {
             Op::Product => self.graph.operands(node).to_vec(),
             _ => vec![node],
         };
+        // In reading order: of several sums, the first that can be a mean is.
+        let mut factors = factors;
+        factors.sort_by_cached_key(|f| self.order.rank(self.graph, *f));
         let (factors, mean) = self.take_mean(factors);
         let (mut above, mut below): (Vec<Factor>, Vec<Factor>) = (Vec::new(), Vec::new());
         for factor in factors {
@@ -172,8 +175,9 @@ impl Converter<'_> {
             let rank = self.order.rank(self.graph, f.base);
             (self.kind(f.base, &f.exponent), !rank.is_fixed, rank.first, rank.size, rank.digest)
         });
-        // The forms that share a whole exponent, and the exponent.
+        // The forms that share a whole exponent, and the exponent; with their nodes.
         let mut forms: Vec<(Vec<Form>, Option<Number>)> = Vec::with_capacity(factors.len());
+        let mut shared: Vec<(Number, Vec<NodeId>)> = Vec::new();
         for factor in factors {
             let is_even =
                 matches!(&factor.exponent, Exponent::Number(n) if n.is_integer() && !n.numerator_is_odd());
@@ -187,9 +191,20 @@ impl Converter<'_> {
                 Exponent::Number(n) if n.is_one() => forms.push((vec![base], None)),
                 Exponent::Number(n) if n.is_integer() && !matches!(base, Form::Product(_)) => {
                     // `(a*b)^2` for `a^2*b^2`
+                    let known = shared.iter().position(|(known, _)| *known == n);
+                    if let Some(at) = known
+                        && !self.reads_as_powers(&shared[at].1, factor.base, &n)
+                    {
+                        forms.push((vec![number_power(base, &n)], None));
+                        continue;
+                    }
                     match forms.iter_mut().find(|(_, known)| known.as_ref() == Some(&n)) {
                         Some((bases, _)) => bases.push(base),
-                        None => forms.push((vec![base], Some(n))),
+                        None => forms.push((vec![base], Some(n.clone()))),
+                    }
+                    match known {
+                        Some(at) => shared[at].1.push(factor.base),
+                        None => shared.push((n, vec![factor.base])),
                     }
                 }
                 Exponent::Number(n) => forms.push((vec![number_power(base, &n)], None)),
@@ -204,6 +219,17 @@ impl Converter<'_> {
             None => product(bases),
         };
         forms.into_iter().map(finish).collect()
+    }
+
+    /// Whether `(a*b)^n` is read as `a^n*b^n`: `(y*log(p))^2` may be a power of `xlogy`.
+    fn reads_as_powers(&mut self, bases: &[NodeId], last: NodeId, n: &Number) -> bool {
+        let mut all = bases.to_vec();
+        all.push(last);
+        let exponent = self.graph.constant(n.clone());
+        let product = self.graph.mul(&all);
+        let together = self.graph.power(product, exponent);
+        let powers: Vec<NodeId> = all.into_iter().map(|base| self.graph.power(base, exponent)).collect();
+        self.graph.mul(&powers) == together
     }
 
     /// Hyperparameters, then names, then powers, short sums such as `1 - y`, functions, and long sums.

@@ -87,7 +87,8 @@ fn plain_sum(constant: &Number, terms: &[(Number, &Fraction)]) -> Form {
         match form {
             // A term that is a sum itself, after its factors were sorted out.
             Form::Sum(inner) if coefficient.is_negative() == flipped => parts.extend(inner),
-            form => parts.push((coefficient.is_negative() != flipped, form)),
+            form if coefficient.is_negative() != flipped => parts.push(form.subtracted()),
+            form => parts.push((false, form)),
         }
     }
     if !constant.is_zero() {

@@ -56,13 +56,49 @@ fn formula(draw: &mut Draw, depth: usize, in_sum: bool) -> String {
     }
 }
 
+const SIGNATURE: &str = "x, y, p in (0,1), q in [0,1], t in {0,1}, v[c], w[c]";
+
+/// Prints formulas and their gradients and reads them back as the same node. Gives those that are another.
+fn read_back(seeds: std::ops::Range<u64>) -> Vec<String> {
+    let mut others = Vec::new();
+    for seed in seeds {
+        let draw = &mut Draw(seed);
+        let depth = 2 + draw.below(3);
+        let body = formula(draw, depth, false);
+        let loss = Loss::parse(&format!("loss f({SIGNATURE}) = {body}")).unwrap();
+        let gradient = loss.gradient(["x", "p"][draw.below(2)]).unwrap();
+        let written = lossform::print::text(&loss.document());
+        let whole = |e: &str| Loss::parse(&format!("loss f({SIGNATURE}) = {e}"));
+        for text in [&written, &gradient.text()] {
+            let again = whole(text).unwrap_or_else(|e| panic!("{text}\n{e}"));
+            let again = lossform::print::text(&again.document());
+            if again != *text {
+                others.push(format!("{text}\n  reads as\n{again}"));
+            }
+        }
+        // Both in one formula: a node less itself is 0.
+        let (printed, definitions) = written.split_once("\n").unwrap_or((&written, ""));
+        let difference = whole(&format!("({body}) - ({printed})\n{definitions}")).unwrap();
+        if !difference.graph().is_zero(difference.root()) {
+            others.push(format!("{body}\n  prints as another node\n{written}"));
+        }
+    }
+    others
+}
+
+#[test]
+fn random_formulas_read_back_as_the_same() {
+    let others = read_back(0..1000);
+    assert!(others.is_empty(), "{}", others.join("\n\n"));
+}
+
 /// Draws formulas and compares the derivative before and after simplification in 237 bits.
 fn check(seeds: std::ops::Range<u64>) {
     for seed in seeds {
         let draw = &mut Draw(seed);
         let depth = 2 + draw.below(3);
         let body = formula(draw, depth, false);
-        let text = format!("loss f(x, y, p in (0,1), q in [0,1], t in {{0,1}}, v[c], w[c]) = {body}");
+        let text = format!("loss f({SIGNATURE}) = {body}");
         let loss = Loss::parse(&text).unwrap_or_else(|e| panic!("{text}\n{e}"));
         let wrt: Vec<String> = ["x", "p", "v"].iter().map(ToString::to_string).collect();
         let evaluator = |raw| {
