@@ -8,7 +8,7 @@ use crate::library::Library;
 use crate::lower::{Lowered, Named, lower};
 use crate::number::Number;
 use crate::print::{Document, document};
-use crate::simplify::{Simplified, simplify};
+use crate::simplify::{Simplified, simplify, simplify_with};
 use crate::source::{Sources, Span};
 use crate::suggestion::nearest;
 use crate::syntax::{parse_formula, parse_parameter, tree};
@@ -212,18 +212,15 @@ impl Loss {
         simplified: bool,
     ) -> Result<Derivation, Error> {
         let Some(last) = derivatives.last() else { return Err(self.internal()) };
-        let result = if simplified {
-            simplify(&mut graph, last.node)
-        } else {
-            Simplified { node: last.node, assumptions: Vec::new() }
-        };
         let mut named: Vec<Named> = self.lowered.named.clone();
+        let mut result = Simplified { node: last.node, assumptions: Vec::new() };
         if simplified {
-            for entry in &mut named {
-                if graph.free_indices(entry.node).iter().all(|i| graph.index_entry(*i).range.is_some()) {
-                    entry.node = simplify(&mut graph, entry.node).node;
-                }
-            }
+            let is_closed =
+                |n: &Named| graph.free_indices(n.node).iter().all(|i| graph.index_entry(*i).range.is_some());
+            named.retain(is_closed);
+            let mut nodes: Vec<NodeId> = named.iter().map(|n| n.node).collect();
+            result = simplify_with(&mut graph, last.node, &mut nodes);
+            named.iter_mut().zip(nodes).for_each(|(entry, node)| entry.node = node);
         }
         self.check_limits(&graph)?;
         Ok(Derivation::new(graph, derivatives, result, &named))

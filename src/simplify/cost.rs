@@ -1,12 +1,8 @@
 //! How long an expression is.
 
-use crate::graph::{Graph, Map, NodeId, Op};
+use crate::graph::{Graph, NodeId, Op};
 use crate::number::Number;
-
-/// The operations that a reader counts, what is shared counted once.
-fn cost(graph: &Graph, node: NodeId) -> usize {
-    graph.reachable(&[node]).into_iter().map(|n| own_cost(graph, n)).sum()
-}
+use std::collections::BinaryHeap;
 
 /// Of one node without its operands.
 fn own_cost(graph: &Graph, node: NodeId) -> usize {
@@ -96,15 +92,76 @@ fn is_turnable(graph: &Graph, node: NodeId) -> bool {
     }
 }
 
-/// Costs that were worked out before.
+/// How many nodes are looked at to compare two expressions.
+const COMPARISON_LIMIT: usize = 4000;
+
+/// Compares expressions by the operations that a reader counts, what is shared counted once.
 #[derive(Default)]
-pub(super) struct Costs(Map<NodeId, usize>);
+pub(super) struct Costs {
+    /// Of single nodes, where they were worked out before.
+    own: Vec<Option<u16>>,
+    /// What is still to be looked at, with the expressions that reach it.
+    pending: BinaryHeap<(NodeId, u8)>,
+}
+
+const FIRST: u8 = 1;
+const SECOND: u8 = 2;
+const BOTH: u8 = FIRST | SECOND;
 
 impl Costs {
-    pub fn of(&mut self, graph: &Graph, node: NodeId) -> usize {
-        *self.0.entry(node).or_insert_with(|| {
-            // Alone, a reciprocal is a quotient as well.
-            cost(graph, node) + usize::from(is_plain_reciprocal(graph, node))
-        })
+    /// By how many operations `first` is longer than `second`.
+    ///
+    /// What both have in common is not counted, and mostly not looked at: users have larger ids than operands, so
+    /// going down by id, everything below is common once all that is left is.
+    pub fn difference(&mut self, graph: &Graph, first: NodeId, second: NodeId) -> i64 {
+        if first == second {
+            return 0;
+        }
+        let alone = |node| i64::from(is_plain_reciprocal(graph, node));
+        let mut total = alone(first) - alone(second);
+        self.pending.clear();
+        self.pending.push((first, FIRST));
+        self.pending.push((second, SECOND));
+        let mut exclusive = 2;
+        for _ in 0..COMPARISON_LIMIT {
+            let Some((node, mut reached)) = self.pending.pop() else { break };
+            exclusive -= usize::from(reached != BOTH);
+            while let Some(&(same, more)) = self.pending.peek()
+                && same == node
+            {
+                self.pending.pop();
+                exclusive -= usize::from(more != BOTH);
+                reached |= more;
+            }
+            if reached != BOTH {
+                let own = i64::from(self.of_node(graph, node));
+                total += if reached == FIRST { own } else { -own };
+            } else if exclusive == 0 {
+                break;
+            }
+            for operand in graph.operands(node) {
+                if !is_free(graph, *operand) {
+                    self.pending.push((*operand, reached));
+                    exclusive += usize::from(reached != BOTH);
+                }
+            }
+        }
+        total
+    }
+
+    fn of_node(&mut self, graph: &Graph, node: NodeId) -> u16 {
+        if self.own.len() <= node.position() {
+            self.own.resize(graph.len(), None);
+        }
+        *self.own[node.position()].get_or_insert_with(|| own_cost(graph, node).min(9999) as u16)
+    }
+}
+
+/// What costs nothing and has no operands that do.
+fn is_free(graph: &Graph, node: NodeId) -> bool {
+    match graph.op(node) {
+        Op::Constant(_) | Op::Pi | Op::Index(_) | Op::Size(_) | Op::Truth(_) => true,
+        Op::Access(_) => graph.operands(node).iter().all(|o| matches!(graph.op(*o), Op::Index(_))),
+        _ => false,
     }
 }

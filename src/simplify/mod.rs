@@ -43,6 +43,11 @@ const CHAIN_LIMIT: usize = 12;
 
 /// The shortest form of `node` that the rules and the algebra lead to.
 pub fn simplify(graph: &mut Graph, node: NodeId) -> Simplified {
+    simplify_with(graph, node, &mut [])
+}
+
+/// The same; `others` become their shortest forms too, worked out together with that of `node`.
+pub fn simplify_with(graph: &mut Graph, node: NodeId, others: &mut [NodeId]) -> Simplified {
     let mut simplifier = Simplifier {
         graph,
         costs: Costs::default(),
@@ -61,9 +66,19 @@ pub fn simplify(graph: &mut Graph, node: NodeId) -> Simplified {
         current = next;
     }
     // A fact that was used on the way counts only if the result needs it, which is not known: list all.
-    let mut assumptions = simplifier.assumptions;
+    let mut assumptions = std::mem::take(&mut simplifier.assumptions);
     assumptions.sort();
     assumptions.dedup();
+    for other in others {
+        // Mostly parts of what was simplified just now.
+        for _ in 0..ROUND_LIMIT {
+            let next = simplifier.bottom_up(*other);
+            if next == *other {
+                break;
+            }
+            *other = next;
+        }
+    }
     Simplified { node: current, assumptions }
 }
 
@@ -159,17 +174,15 @@ impl Simplifier<'_> {
             Op::Reduce(..) => proposals.extend(sums::split(self.graph, node)),
             _ => {}
         }
-        let own = self.costs.of(self.graph, node);
-        let mut best: Option<(usize, NodeId)> = None;
+        let mut best = node;
         for proposal in proposals {
             // What a proposal leads to within a few steps is what counts.
             let polished = self.polished(proposal);
-            let cost = self.costs.of(self.graph, polished);
-            if cost < own && best.as_ref().is_none_or(|(known, _)| cost < *known) {
-                best = Some((cost, polished));
+            if self.costs.difference(self.graph, polished, best) < 0 {
+                best = polished;
             }
         }
-        best.map(|(_, node)| node)
+        (best != node).then_some(best)
     }
 
     /// A proposal with the factors and branches that it is made of shortened once.
@@ -198,7 +211,7 @@ impl Simplifier<'_> {
         if self.steps >= STEP_LIMIT {
             return node;
         }
-        let mut best = (self.costs.of(self.graph, node), node);
+        let mut best = node;
         let mut proposals: Vec<NodeId> = Vec::new();
         match self.graph.op(node) {
             Op::Linear => {
@@ -220,11 +233,10 @@ impl Simplifier<'_> {
             _ => {}
         }
         for proposal in proposals {
-            let cost = self.costs.of(self.graph, proposal);
-            if cost < best.0 {
-                best = (cost, proposal);
+            if self.costs.difference(self.graph, proposal, best) < 0 {
+                best = proposal;
             }
         }
-        best.1
+        best
     }
 }
