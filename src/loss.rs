@@ -217,10 +217,10 @@ impl Loss {
         if simplified {
             let is_closed =
                 |n: &Named| graph.free_indices(n.node).iter().all(|i| graph.index_entry(*i).range.is_some());
-            named.retain(is_closed);
-            let mut nodes: Vec<NodeId> = named.iter().map(|n| n.node).collect();
+            let closed: Vec<usize> = (0..named.len()).filter(|at| is_closed(&named[*at])).collect();
+            let mut nodes: Vec<NodeId> = closed.iter().map(|at| named[*at].node).collect();
             result = simplify_with(&mut graph, last.node, &mut nodes);
-            named.iter_mut().zip(nodes).for_each(|(entry, node)| entry.node = node);
+            closed.into_iter().zip(nodes).for_each(|(at, node)| named[at].node = node);
         }
         self.check_limits(&graph)?;
         Ok(Derivation::new(graph, derivatives, result, &named))
