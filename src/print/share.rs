@@ -44,12 +44,14 @@ pub(super) fn find(converter: &mut Converter<'_>, roots: &[NodeId], named: &[Nam
     let mut taken = taken_names(converter.graph, roots);
     taken.extend(groups.all.iter().filter_map(|g| g.user_name.clone()));
     let mut given: BTreeSet<String> = BTreeSet::new();
+    // The numbers of the names `t1`, `t2`, … that were tried so far.
+    let mut numbered = 1..;
     let mut sharing = Sharing::default();
     for at in choice.order.iter().copied().filter(|at| choice.named[*at]) {
         let group = &groups.all[at];
         let name = match &group.user_name {
             Some(name) if !given.contains(name) => name.clone(),
-            _ => invent(converter, group.shown, &taken),
+            _ => invent(converter, group.shown, &taken, &mut numbered),
         };
         taken.insert(name.clone());
         given.insert(name.clone());
@@ -209,7 +211,12 @@ fn taken_names(graph: &Graph, roots: &[NodeId]) -> BTreeSet<String> {
 }
 
 /// A readable name that is not taken.
-fn invent(converter: &mut Converter<'_>, node: NodeId, taken: &BTreeSet<String>) -> String {
+fn invent(
+    converter: &mut Converter<'_>,
+    node: NodeId,
+    taken: &BTreeSet<String>,
+    numbered: &mut std::ops::RangeFrom<usize>,
+) -> String {
     let is_softmax = super::special::softmax_parts(converter.graph, node).is_some();
     let wishes: &[&str] = match converter.graph.op(node) {
         _ if is_softmax => &["p", "q", "s"],
@@ -225,7 +232,6 @@ fn invent(converter: &mut Converter<'_>, node: NodeId, taken: &BTreeSet<String>)
         op if op.is_condition() => &["active", "is_active", "holds"],
         _ => &["u", "v", "w"],
     };
-    let numbered = (1..).map(|n| format!("t{n}"));
-    let mut all = wishes.iter().map(|w| (*w).to_owned()).chain(numbered);
-    all.find(|name| !taken.contains(name)).unwrap_or_default()
+    let wish = wishes.iter().map(|w| (*w).to_owned()).find(|name| !taken.contains(name));
+    wish.or_else(|| numbered.map(|n| format!("t{n}")).find(|name| !taken.contains(name))).unwrap_or_default()
 }

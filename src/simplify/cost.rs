@@ -93,7 +93,7 @@ fn is_turnable(graph: &Graph, node: NodeId) -> bool {
 }
 
 /// How many nodes are looked at to compare two expressions.
-const COMPARISON_LIMIT: usize = 4000;
+const COMPARISON_LIMIT: usize = 400;
 
 /// Compares expressions by the operations that a reader counts, what is shared counted once.
 #[derive(Default)]
