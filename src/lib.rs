@@ -44,6 +44,7 @@
 pub mod cli;
 pub mod comparison;
 mod derivation;
+mod derive;
 pub mod diagnostic;
 mod difference;
 pub mod differentiate;
@@ -60,6 +61,7 @@ pub mod print;
 pub mod real;
 pub mod simplify;
 pub mod source;
+mod steps;
 pub mod suggestion;
 pub mod syntax;
 
@@ -69,3 +71,4 @@ pub use difference::{Disagreement, GradientCheck};
 pub use evaluation::{Evaluation, Evaluator, Reduction, Request};
 pub use library::{FAMILIES, Library};
 pub use loss::Loss;
+pub use steps::{DerivationStep, DerivationSteps};

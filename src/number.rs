@@ -113,6 +113,11 @@ impl Number {
         self.0 == Repr::Small(1, 1)
     }
 
+    /// Whether it is 1 or -1.
+    pub fn is_unit(&self) -> bool {
+        matches!(self.0, Repr::Small(1 | -1, 1))
+    }
+
     /// Whether it is less than 0.
     pub fn is_negative(&self) -> bool {
         match &self.0 {

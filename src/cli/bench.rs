@@ -8,7 +8,7 @@ use crate::graph::VariableId;
 use crate::library::Library;
 use crate::lower::{Named, lower};
 use crate::print::{document, text};
-use crate::simplify::simplify;
+use crate::simplify::{recognise, simplify_all};
 use crate::source::SourceId;
 use crate::syntax::parse_formula;
 use serde_json::json;
@@ -36,9 +36,13 @@ fn symbolic(library: &Library, options: &BenchOptions) -> Outcome {
     let mut times: [Vec<f64>; 5] = std::array::from_fn(|_| Vec::with_capacity(RUNS));
     let mut operations = 0;
     for _ in 0..RUNS {
+        times.iter_mut().for_each(|stage| stage.push(0.0));
         let mut clock = Instant::now();
+        // Simplification has two parts, one before differentiation.
         let mut lap = |stage: usize| {
-            times[stage].push(clock.elapsed().as_secs_f64() * 1e6);
+            if let Some(time) = times[stage].last_mut() {
+                *time += clock.elapsed().as_secs_f64() * 1e6;
+            }
             clock = Instant::now();
         };
         let fail = |errors| Error::new(errors, loss.sources().clone());
@@ -46,9 +50,12 @@ fn symbolic(library: &Library, options: &BenchOptions) -> Outcome {
         lap(0);
         let mut lowered = lower(&library.definitions, &tree, &[]).map_err(fail)?;
         lap(1);
-        let derivatives = differentiate(&mut lowered.graph, lowered.root, &variables);
+        let root = recognise(&mut lowered.graph, &[lowered.root]).0[0];
+        lap(3);
+        let derivatives = differentiate(&mut lowered.graph, root, &variables);
         lap(2);
-        let short: Vec<_> = derivatives.iter().map(|d| simplify(&mut lowered.graph, d.node).node).collect();
+        let nodes: Vec<_> = derivatives.iter().map(|d| d.node).collect();
+        let short: Vec<_> = simplify_all(&mut lowered.graph, &nodes).into_iter().map(|s| s.node).collect();
         lap(3);
         let named: Vec<Named> = lowered.named.clone();
         operations = 0;

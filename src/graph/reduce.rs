@@ -232,6 +232,12 @@ impl Graph {
             };
             for index in indices {
                 let Some(value) = self.solve(a, b, *index) else { continue };
+                // At another position the body of a maximum may have another form, whose last bit differs: whether it
+                // is the maximum is decided where the maximum is taken.
+                let is_shifted = self.op(value) == Op::Linear;
+                if is_shifted && conditions.iter().any(|c| self.picks_extremum(*c, *index)) {
+                    continue;
+                }
                 let range = self.range(*index);
                 let mut all = vec![
                     self.compare(Comparison::LessEqual, range.low, value),
@@ -250,6 +256,18 @@ impl Graph {
             }
         }
         None
+    }
+
+    /// Whether `condition` is that an expression in `index`, other than an element of an input, is the largest or
+    /// smallest of all.
+    fn picks_extremum(&self, condition: NodeId, index: IndexId) -> bool {
+        let is_extremum = |n: &NodeId| matches!(self.op(*n), Op::Reduce(Reduction::Max | Reduction::Min, _));
+        self.op(condition) == Op::Compare(Comparison::Equal)
+            && self.operands(condition).iter().any(is_extremum)
+            && self
+                .operands(condition)
+                .iter()
+                .any(|side| self.depends_on_index(*side, index) && !matches!(self.op(*side), Op::Access(_)))
     }
 
     /// The whole number at which `index` makes `a` and `b` equal, where the equation is `index = …` or

@@ -18,4 +18,5 @@ mod recognition;
 mod references;
 mod roundtrip;
 mod rules;
+mod steps;
 mod tidy;

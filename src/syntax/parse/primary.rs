@@ -317,6 +317,16 @@ impl<'t> Parser<'t> {
 fn is_reduction(name: &str) -> bool {
     matches!(
         name,
-        "sum" | "mean" | "prod" | "logsumexp" | "norm" | "softmax" | "log_softmax" | "count" | "any" | "all"
+        "sum"
+            | "mean"
+            | "prod"
+            | "logsumexp"
+            | "norm"
+            | "softmax"
+            | "log_softmax"
+            | "normalize"
+            | "count"
+            | "any"
+            | "all"
     )
 }
