@@ -7,16 +7,14 @@ use crate::graph::{Graph, IndexId, NodeId, Reduction, VariableId};
 ///
 /// Other names are neither those of other axes nor of inputs: `k` alone would be read as the input `k`.
 pub(super) fn output_indices(graph: &mut Graph, variable: VariableId, taken: &[IndexId]) -> Vec<IndexId> {
-    let mut names: Vec<String> = taken.iter().map(|i| graph.index_entry(*i).name.clone()).collect();
-    let meaningful: Vec<String> = graph
-        .variables()
-        .iter()
-        .map(|v| v.name.clone())
-        .chain(graph.axes().iter().map(|a| a.name.clone()))
-        .collect();
-    let mut indices = Vec::new();
-    for axis in graph.variable(variable).axes.clone() {
-        let name = unused_name(&graph.axis(axis).name, &names, &meaningful);
+    let axes = graph.variable(variable).axes.clone();
+    let mut names: Vec<String> = match axes.is_empty() {
+        true => Vec::new(),
+        false => taken.iter().map(|i| graph.index_entry(*i).name.clone()).collect(),
+    };
+    let mut indices = Vec::with_capacity(axes.len());
+    for axis in axes {
+        let name = unused_name(graph, &graph.axis(axis).name, &names);
         let range = graph.axis_range(axis);
         indices.push(graph.fresh_index(&name, Some(range)));
         names.push(name);
@@ -25,8 +23,9 @@ pub(super) fn output_indices(graph: &mut Graph, variable: VariableId, taken: &[I
 }
 
 /// `name` unless it is taken, or the next letters of the alphabet, or with a number, unless they mean something.
-fn unused_name(name: &str, taken: &[String], meaningful: &[String]) -> String {
-    let is_free = |c: &String| !taken.contains(c) && (c.as_str() == name || !meaningful.contains(c));
+fn unused_name(graph: &Graph, name: &str, taken: &[String]) -> String {
+    let is_meaningful = |c: &str| graph.find_variable(c).is_some() || graph.find_axis(c).is_some();
+    let is_free = |c: &String| !taken.contains(c) && (c.as_str() == name || !is_meaningful(c));
     let following = name.bytes().next().filter(|_| name.len() == 1).into_iter().flat_map(|first| {
         (first + 1..=b'z').filter(u8::is_ascii_lowercase).map(|letter| char::from(letter).to_string())
     });
@@ -51,6 +50,9 @@ pub(super) fn scatter(
     adjoint: NodeId,
 ) -> NodeId {
     let positions = graph.operands(node).to_vec();
+    if positions.is_empty() {
+        return adjoint;
+    }
     let mut hits = Vec::with_capacity(positions.len());
     for (position, index) in positions.into_iter().zip(indices) {
         let target = graph.index_value(*index);

@@ -2,7 +2,7 @@
 
 use super::Lowering;
 use crate::diagnostic::Diagnostic;
-use crate::graph::{AxisId, IndexId, NodeId, VariableId};
+use crate::graph::{AxisId, IndexId, Map, NodeId, VariableId};
 use crate::source::Span;
 use crate::suggestion::nearest;
 use crate::syntax::tree;
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 #[derive(Default)]
 pub(super) struct Frame<'d> {
     /// What each name stands for.
-    pub names: BTreeMap<String, Meaning<'d>>,
+    pub names: Map<&'d str, Meaning<'d>>,
     /// The indices in scope, the innermost last.
     pub indices: Vec<(String, IndexId)>,
     /// The index parameters of a helper: a reduction in its body over such a name is over the caller's index.
@@ -97,7 +97,7 @@ impl<'d> Lowering<'d> {
     pub(super) fn declare_bindings(&mut self, bindings: &'d [tree::Binding], frame: &mut Frame<'d>) {
         for binding in bindings {
             let name = &binding.name;
-            match frame.names.get(&name.text) {
+            match frame.names.get(name.text.as_str()) {
                 Some(Meaning::Pending(first)) => {
                     let first = first.name.span;
                     self.error(
@@ -118,7 +118,7 @@ impl<'d> Lowering<'d> {
                     );
                 }
                 _ => {
-                    frame.names.insert(name.text.clone(), Meaning::Pending(binding));
+                    frame.names.insert(&name.text, Meaning::Pending(binding));
                 }
             }
         }
@@ -144,7 +144,7 @@ impl<'d> Lowering<'d> {
                 return None;
             }
         };
-        self.frames[depth].names.insert(name.text.clone(), Meaning::Open(binding.name.span));
+        self.frames[depth].names.insert(&binding.name.text, Meaning::Open(binding.name.span));
         let mut parameters = Vec::new();
         for index in &binding.indices {
             if parameters.iter().any(|(known, _)| *known == index.text) {
@@ -164,17 +164,18 @@ impl<'d> Lowering<'d> {
         parameters.extend(found);
         let (index_names, indices) = parameters.into_iter().unzip();
         let value = Value { indices, index_names, node };
-        self.frames[depth].names.insert(name.text.clone(), Meaning::Value(value.clone()));
+        self.frames[depth].names.insert(&binding.name.text, Meaning::Value(value.clone()));
         Some(value)
     }
 
     /// A name that means nothing here.
     pub(super) fn unknown_name(&mut self, name: &tree::Name) -> NodeId {
-        let known: Vec<String> = self.frame().names.keys().cloned().collect();
+        let mut known: Vec<&str> = self.frame().names.keys().copied().collect();
+        known.sort_unstable();
         let indices: Vec<String> = self.frame().indices.iter().map(|(n, _)| n.clone()).collect();
         let mut diagnostic = Diagnostic::new("unknown-name", format!("`{}` is not defined", name.text))
             .at(name.span, "neither an input nor a `where` name");
-        let candidates = known.iter().chain(&indices).map(String::as_str).chain(["pi"]);
+        let candidates = known.into_iter().chain(indices.iter().map(String::as_str)).chain(["pi"]);
         if let Some(near) = nearest(&name.text, candidates) {
             diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
         } else {
