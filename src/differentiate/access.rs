@@ -3,10 +3,18 @@
 use crate::comparison::Comparison;
 use crate::graph::{Graph, IndexId, NodeId, Reduction, VariableId};
 
-/// New free indices, one an axis of `variable`, named like its axes unless such a name is taken.
+/// Free indices, one an axis of `variable`, named like its axes unless such a name is taken.
+///
+/// Those in `known` were made for other variables. One of the same name and range is used again, so that what the
+/// derivatives with respect to several variables have in common is in common.
 ///
 /// Other names are neither those of other axes nor of inputs: `k` alone would be read as the input `k`.
-pub(super) fn output_indices(graph: &mut Graph, variable: VariableId, taken: &[IndexId]) -> Vec<IndexId> {
+pub(super) fn output_indices(
+    graph: &mut Graph,
+    variable: VariableId,
+    taken: &[IndexId],
+    known: &mut Vec<IndexId>,
+) -> Vec<IndexId> {
     let axes = graph.variable(variable).axes.clone();
     let mut names: Vec<String> = match axes.is_empty() {
         true => Vec::new(),
@@ -16,7 +24,16 @@ pub(super) fn output_indices(graph: &mut Graph, variable: VariableId, taken: &[I
     for axis in axes {
         let name = unused_name(graph, &graph.axis(axis).name, &names);
         let range = graph.axis_range(axis);
-        indices.push(graph.fresh_index(&name, Some(range)));
+        let is_same = |index: &IndexId| {
+            let entry = graph.index_entry(*index);
+            entry.name == name && entry.range == Some(range)
+        };
+        let index = known.iter().copied().find(is_same).unwrap_or_else(|| {
+            let fresh = graph.fresh_index(&name, Some(range));
+            known.push(fresh);
+            fresh
+        });
+        indices.push(index);
         names.push(name);
     }
     indices

@@ -78,8 +78,9 @@ pub(super) fn sweep(graph: &mut Graph, root: NodeId, variables: &[VariableId]) -
     };
     let order = sweep.post_order(root);
     let mut results: Vec<Derivative> = Vec::with_capacity(variables.len());
+    let mut outputs: Vec<IndexId> = Vec::new();
     for variable in variables {
-        let indices = access::output_indices(sweep.graph, *variable, &sweep.fixed);
+        let indices = access::output_indices(sweep.graph, *variable, &sweep.fixed, &mut outputs);
         let node = sweep.graph.integer(0);
         results.push(Derivative { variable: *variable, indices, node });
     }
@@ -221,12 +222,13 @@ impl Sweep<'_> {
         if self.graph.op(adjoint) != Op::Linear {
             return self.graph.mul(&[adjoint, local]);
         }
-        let (constant, terms) = self.graph.terms(adjoint);
-        let guarded =
-            |graph: &Graph, node: NodeId| graph.op(node) == Op::If && graph.is_zero(graph.operands(node)[2]);
-        if terms.len() < 2 || !constant.is_zero() || !terms.iter().all(|(_, t)| guarded(self.graph, *t)) {
+        let graph = &self.graph;
+        let is_guarded = |node: &NodeId| graph.op(*node) == Op::If && graph.is_zero(graph.operands(*node)[2]);
+        let (constant, terms) = (graph.operands(adjoint)[0], graph.operands(adjoint)[2..].iter().step_by(2));
+        if terms.len() < 2 || !graph.is_zero(constant) || !terms.clone().all(is_guarded) {
             return self.graph.mul(&[adjoint, local]);
         }
+        let (_, terms) = graph.terms(adjoint);
         let products: Vec<(Number, NodeId)> =
             terms.into_iter().map(|(c, t)| (c, self.graph.mul(&[t, local]))).collect();
         self.graph.linear(Number::ZERO, &products)

@@ -3,6 +3,7 @@
 use super::{Graph, NodeId, NodeList, Op};
 use crate::number::Number;
 use smallvec::SmallVec;
+use std::num::NonZeroU32;
 
 /// What a constant operand that is missing counts as; a canonical sum has all of them.
 static ZERO: Number = Number::ZERO;
@@ -219,6 +220,21 @@ impl Graph {
         if self.op(node) != Op::Linear {
             return (Number::ONE, node);
         }
+        // Remembered, so that the factors of many products may be one long sum.
+        if let Some(at) = self.nodes[node.position()].content {
+            return self.contents[at.get() as usize - 1].clone();
+        }
+        let content = self.content(node);
+        let rest = match content.recip() {
+            Some(inverse) => self.scale(&inverse, node),
+            None => node,
+        };
+        self.contents.push((content.clone(), rest));
+        self.nodes[node.position()].content = NonZeroU32::new(self.contents.len() as u32);
+        (content, rest)
+    }
+
+    fn content(&self, node: NodeId) -> Number {
         let (constant, terms) = self.linear_parts(node);
         let is_negative = if constant.is_zero() {
             terms
@@ -232,12 +248,6 @@ impl Graph {
             .map(|(coefficient, _)| coefficient)
             .try_fold(constant.abs(), |measure, value| measure.common_measure(value))
             .unwrap_or(Number::ONE);
-        let content = if is_negative { -&measure } else { measure };
-        if content.is_one() {
-            return (content, node);
-        }
-        let Some(inverse) = content.recip() else { return (Number::ONE, node) };
-        let rest = self.scale(&inverse, node);
-        (content, rest)
+        if is_negative { -&measure } else { measure }
     }
 }

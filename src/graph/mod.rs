@@ -25,6 +25,7 @@ mod view;
 pub use crate::interval::Interval;
 pub use index::{Index, Range};
 pub use op::{Op, Reduction};
+pub(crate) use reduce::orders;
 pub use view::View;
 
 use crate::number::Number;
@@ -33,6 +34,7 @@ use hashbrown::HashTable;
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHasher};
 use smallvec::SmallVec;
 use std::hash::{Hash, Hasher};
+use std::num::NonZeroU32;
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
@@ -137,6 +139,8 @@ struct Node {
     end: u32,
     free: FreeSetId,
     height: u16,
+    /// Where its content stands, if it is a sum that was asked for it: see [`Graph::split_content`].
+    content: Option<NonZeroU32>,
     look: Look,
 }
 
@@ -149,6 +153,8 @@ pub struct Graph {
     numbers: Vec<Number>,
     /// The nodes of `numbers`.
     constants: HashTable<(NumberId, NodeId)>,
+    /// Contents of sums, and what remains of each; counted from 1.
+    contents: Vec<(Number, NodeId)>,
     variables: Vec<Variable>,
     axes: Vec<Axis>,
     indices: index::Indices,
@@ -327,7 +333,7 @@ impl Graph {
         let start = self.pool.len() as u32;
         self.pool.extend_from_slice(operands);
         let look = self.look_of(op, operands);
-        self.nodes.push(Node { op, start, end: self.pool.len() as u32, free, height, look });
+        self.nodes.push(Node { op, start, end: self.pool.len() as u32, free, height, content: None, look });
         let (nodes, pool) = (&self.nodes, &self.pool);
         self.table.insert_unique(hash, node, |node| {
             let Node { op, start, end, .. } = nodes[node.position()];

@@ -19,10 +19,10 @@ impl<'d> Lowering<'d> {
         let Call { function, indices, filter, arguments, hyperparameters } = call;
         let definition = self.definitions.find(&function.text);
         if let Some(Definition::Helper(helper)) = definition {
-            return self.call_helper(helper, function, indices, filter.as_ref(), arguments, span);
+            return self.call_helper(helper, function, indices, filter.as_deref(), arguments, span);
         }
         if !indices.is_empty() && REDUCTIONS.contains(&function.text.as_str()) {
-            return self.reduction(function, indices, filter.as_ref(), arguments, span);
+            return self.reduction(function, indices, filter.as_deref(), arguments, span);
         }
         if let Some(Definition::Loss(loss)) = definition
             && indices.is_empty()
@@ -162,21 +162,10 @@ impl<'d> Lowering<'d> {
     /// Enters a definition, unless it is being read already or too many are.
     fn enter(&mut self, function: &Name) -> bool {
         if let Some(at) = self.calls.iter().position(|(name, _)| *name == function.text) {
-            let chain: Vec<String> = self.calls[at..]
-                .iter()
-                .map(|(name, _)| format!("`{name}`"))
-                .chain([format!("`{}`", function.text)])
-                .collect();
-            let first = self.calls[at].1;
-            self.error(
-                Diagnostic::new(
-                    "recursive-definition",
-                    format!("`{}` is defined by way of itself", function.text),
-                )
-                .at(function.span, format!("{} uses itself", chain.join(" uses ")))
-                .at(first, "defined here")
-                .help("a definition may only use others that do not use it"),
-            );
+            let chain: Vec<&str> = self.calls[at..].iter().map(|(name, _)| name.as_str()).collect();
+            let help = "a definition may only use others that do not use it";
+            let diagnostic = recursive_definition(&chain, function.span, self.calls[at].1, help);
+            self.error(diagnostic);
             return false;
         }
         if self.calls.len() >= CALL_LIMIT {
@@ -459,4 +448,17 @@ impl<'d> Lowering<'d> {
             _ => None,
         })
     }
+}
+
+/// Each of `chain` uses the next, and the last the first: at `span`, which is defined at `defined`.
+pub(super) fn recursive_definition(chain: &[&str], span: Span, defined: Span, help: &str) -> Diagnostic {
+    let names: Vec<String> = chain.iter().map(|name| format!("`{name}`")).collect();
+    let label = match names.as_slice() {
+        [own] => format!("{own} uses itself"),
+        _ => format!("{} uses {}", names.join(" uses "), names[0]),
+    };
+    Diagnostic::new("recursive-definition", format!("{} is defined by way of itself", names[0]))
+        .at(span, label)
+        .at(defined, "defined here")
+        .help(help)
 }

@@ -1,6 +1,7 @@
 //! What names mean within one definition.
 
 use super::Lowering;
+use super::call::recursive_definition;
 use crate::diagnostic::Diagnostic;
 use crate::graph::{AxisId, IndexId, Map, NodeId, VariableId};
 use crate::source::Span;
@@ -13,6 +14,8 @@ use std::collections::BTreeMap;
 pub(super) struct Frame<'d> {
     /// What each name stands for.
     pub names: Map<&'d str, Meaning<'d>>,
+    /// The where-bindings that are being read, the innermost last.
+    pub open: Vec<&'d tree::Name>,
     /// The indices in scope, the innermost last.
     pub indices: Vec<(String, IndexId)>,
     /// The index parameters of a helper: a reduction in its body over such a name is over the caller's index.
@@ -33,7 +36,7 @@ pub(super) enum Meaning<'d> {
     /// A where-binding that nothing has used yet.
     Pending(&'d tree::Binding),
     /// A where-binding that is being read.
-    Open(Span),
+    Open,
 }
 
 /// An expression with index parameters, free in `node`.
@@ -131,20 +134,18 @@ impl<'d> Lowering<'d> {
             Meaning::Value(value) => return Some(value),
             Meaning::Variable(_) => return None,
             Meaning::Pending(binding) => binding,
-            Meaning::Open(first) => {
-                self.error(
-                    Diagnostic::new(
-                        "recursive-definition",
-                        format!("`{}` is defined by way of itself", name.text),
-                    )
-                    .at(name.span, "used here, while its value is being worked out")
-                    .at(first, "defined here")
-                    .help("a `where` name may only use others that do not use it"),
-                );
+            Meaning::Open => {
+                let open = &self.frames[depth].open;
+                let at = open.iter().position(|known| *known == name).unwrap_or(0);
+                let chain: Vec<&str> = open[at..].iter().map(|name| name.text.as_str()).collect();
+                let help = "a `where` name may only use others that do not use it";
+                let diagnostic = recursive_definition(&chain, name.span, open[at].span, help);
+                self.error(diagnostic);
                 return None;
             }
         };
-        self.frames[depth].names.insert(&binding.name.text, Meaning::Open(binding.name.span));
+        self.frames[depth].names.insert(&binding.name.text, Meaning::Open);
+        self.frames[depth].open.push(&binding.name);
         let mut parameters = Vec::new();
         for index in &binding.indices {
             if parameters.iter().any(|(known, _)| *known == index.text) {
@@ -161,6 +162,7 @@ impl<'d> Lowering<'d> {
         let node = self.expression(&binding.value);
         let found = std::mem::replace(&mut self.frame().implicit, implicit).unwrap_or_default();
         self.frame().indices = hidden;
+        self.frame().open.pop();
         parameters.extend(found);
         let (index_names, indices) = parameters.into_iter().unzip();
         let value = Value { indices, index_names, node };

@@ -226,7 +226,7 @@ pub struct Call {
     /// What stands in the brackets before a colon.
     pub indices: Vec<IndexBinder>,
     /// What stands in the brackets after a colon.
-    pub filter: Option<Expression>,
+    pub filter: Option<Box<Expression>>,
     /// What stands in the parentheses before a semicolon.
     pub arguments: Vec<Expression>,
     /// What stands in the parentheses after a semicolon.

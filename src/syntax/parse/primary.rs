@@ -109,7 +109,7 @@ impl<'t> Parser<'t> {
             }
             if let Some(after) = self.symbol(rest, ":") {
                 let (after, condition) = self.nested(rest, || self.expression(after))?;
-                filter = Some(condition);
+                filter = Some(Box::new(condition));
                 rest = after;
             }
             rest = self.close(open, rest, "]")?;
