@@ -264,7 +264,7 @@ impl Library {
             }
         }
         let name = text.trim();
-        if let Some(tree) = self.definitions.losses.get(name) {
+        if let Some(tree) = self.definitions.loss(name) {
             return Loss::elaborate(self, Arc::new(tree.clone()), sources, &assumed);
         }
         let source = Arc::make_mut(&mut sources).add("<formula>", text);
@@ -278,7 +278,7 @@ impl Library {
         if is_word && name.chars().count() > 1 && name.parse::<f64>().is_err() && name != "pi" {
             let diagnostic = Diagnostic::new("unknown-loss", format!("there is no loss `{name}`"));
             return Err(Error::new(
-                vec![match nearest(name, self.definitions.losses.keys().map(String::as_str)) {
+                vec![match nearest(name, self.definitions.losses().into_iter()) {
                     Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
                     None => diagnostic.help(
                         "`lossform list` lists the built-in losses; `-f FILE.loss` adds those of a file",
