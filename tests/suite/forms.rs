@@ -262,7 +262,8 @@ fn published_forms_are_the_derivatives() {
                 for seed in 0..6 {
                     let ((a, point), (b, _)) =
                         (value(&library, &derived, seed), value(&library, &published, seed));
-                    if !((a - b).abs() <= 1e-13 * a.abs().max(1e-2)) {
+                    let agree = (a - b).abs() <= 1e-13 * a.abs().max(1e-2);
+                    if !agree {
                         let (name, heading) = (&row.name, heading(form));
                         wrong.push(format!(
                             "{table}: {name}, {heading}: {b} instead of {a} at {point}\n{published}"
