@@ -13,7 +13,7 @@ pub fn claims(report: &mut Report) -> Result<(), Error> {
     let mut claim = report.claim("KL(p, q) is H(p) less the cross-entropy.");
     claim.needs_different(TWO, "kl(p, q)", "entropy(p) - cross_entropy_probs(q, p)")?;
     claim.needs_equal(TWO, "kl(p, q)", "cross_entropy_probs(q, p) - entropy(p)")?;
-    claim.is_refuted("the sign is wrong");
+    claim.refuted("the sign is wrong");
 
     let mut claim = report.claim("JS is symmetric, KL is not.");
     claim.needs_equal(TWO, "js(p, q)", "js(q, p)")?;

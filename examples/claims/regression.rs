@@ -17,7 +17,7 @@ fn smooth_l1_as_a_maximum(report: &mut Report) -> Result<(), Error> {
     claim.needs_within("d", "(d - 1)^2/2", 0.0, f64::INFINITY)?;
     claim.note("so the first is never the smaller one, and the maximum is 0.5*d^2 everywhere");
     claim.needs_different("d", "max(0.5*d^2, d - 0.5)", "smooth_l1(d, 0)")?;
-    claim.is_refuted("the maximum has no linear part");
+    claim.refuted("the maximum has no linear part");
     Ok(())
 }
 
@@ -27,7 +27,7 @@ fn l1_at_zero(report: &mut Report) -> Result<(), Error> {
     let left = claim.gradient("d in (-inf,0)", "l1(d, 0)", "d")?;
     claim.needs_different("d in (0,inf)", &right, &left)?;
     claim.gradient("d", "l1(d, 0)", "d")?;
-    claim.is_refuted("the slopes from both sides differ; 0 at 0 is a convention");
+    claim.refuted("the slopes from both sides differ; 0 at 0 is a convention");
     Ok(())
 }
 

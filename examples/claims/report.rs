@@ -148,7 +148,7 @@ impl Claim<'_> {
     }
 
     /// The claim is refuted if all that was looked at is as it should be.
-    pub fn is_refuted(self, why: &str) {
+    pub fn refuted(self, why: &str) {
         self.conclude("is refuted", why);
     }
 

@@ -277,6 +277,25 @@ fn published_forms_are_the_derivatives() {
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n\n"));
 }
 
+#[test]
+fn operations_that_are_reported_are_those_of_the_text() {
+    let mut other = Vec::new();
+    for (_, rows) in tables(&library()) {
+        for row in &rows {
+            for form in &row.forms {
+                let derivation = form.derive(&row.loss, true);
+                let mut counted = Operations::default();
+                counted.add(&derivation.text());
+                if counted.written() != derivation.operations() {
+                    let (ours, reported) = (counted.written(), derivation.operations());
+                    other.push(format!("{}: {reported} reported, {ours} in\n{derivation}", row.name));
+                }
+            }
+        }
+    }
+    assert!(other.is_empty(), "{}", other.join("\n\n"));
+}
+
 /// `cargo test --test suite print_forms -- --ignored --nocapture` shows what is longer than published.
 #[test]
 #[ignore = "prints"]
