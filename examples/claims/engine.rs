@@ -89,6 +89,20 @@ pub fn proves_equal(inputs: &str, first: &str, second: &str) -> Result<bool, Err
     Ok(true)
 }
 
+/// Whether the difference of the two does not depend on one of the inputs, whose domain is an interval, and is 0
+/// where that input has the value `at`: then it is 0 everywhere.
+pub fn proves_equal_along(
+    inputs: &str,
+    first: &str,
+    second: &str,
+    name: &str,
+    at: &str,
+) -> Result<bool, Error> {
+    let slope = gradient(inputs, &format!("({first}) - ({second})"), name)?;
+    let there = [first, second].map(|text| with_name_replaced(text, name, at));
+    Ok(slope.expression == "0" && proves_equal(inputs, &there[0], &there[1])?)
+}
+
 /// Between which values a formula lies for all inputs as declared, as far as it can be told.
 pub fn bounds(inputs: &str, text: &str) -> Result<Interval, Error> {
     let loss = formula(inputs, text)?;
