@@ -7,6 +7,7 @@ use crate::print::{Document, Form, document, dot, latex, text, unicode};
 use crate::simplify::{Fact, Simplified, Step};
 use crate::steps::DerivationSteps;
 use std::fmt;
+use std::sync::Arc;
 
 /// The derivative of a loss with respect to one or two of its inputs.
 ///
@@ -14,13 +15,13 @@ use std::fmt;
 /// `insta::assert_snapshot!(loss.gradient("p")?)`.
 #[derive(Clone)]
 pub struct Derivation {
-    graph: Graph,
+    graph: Arc<Graph>,
     derivatives: Vec<Derivative>,
     node: NodeId,
     document: Document,
     assumptions: Vec<String>,
     origin: Origin,
-    steps: Vec<Step>,
+    steps: Arc<Vec<Step>>,
     named: Vec<Named>,
 }
 
@@ -36,19 +37,36 @@ pub(crate) struct Origin {
 }
 
 impl Derivation {
-    pub(crate) fn new(
+    /// One derivation for each row of derivatives, of which the last became the result.
+    pub(crate) fn all(
         mut graph: Graph,
-        origin: Origin,
-        derivatives: Vec<Derivative>,
-        result: Simplified,
+        origin: &Origin,
+        rows: Vec<(Vec<Derivative>, Simplified)>,
         named: &[Named],
-    ) -> Self {
-        let document = document(&mut graph, result.node, named);
-        let mut assumptions: Vec<String> = result.facts.iter().map(|f| fact_text(&mut graph, f)).collect();
-        assumptions.sort();
-        assumptions.dedup();
-        let (node, steps, named) = (result.node, result.steps, named.to_vec());
-        Derivation { graph, derivatives, node, document, assumptions, origin, steps, named }
+    ) -> Vec<Derivation> {
+        let mut printed = Vec::with_capacity(rows.len());
+        for (_, result) in &rows {
+            let document = document(&mut graph, result.node, named);
+            let mut assumptions: Vec<String> =
+                result.facts.iter().map(|f| fact_text(&mut graph, f)).collect();
+            assumptions.sort();
+            assumptions.dedup();
+            printed.push((document, assumptions));
+        }
+        let graph = Arc::new(graph);
+        rows.into_iter()
+            .zip(printed)
+            .map(|((derivatives, result), (document, assumptions))| Derivation {
+                graph: graph.clone(),
+                derivatives,
+                node: result.node,
+                document,
+                assumptions,
+                origin: origin.clone(),
+                steps: result.steps,
+                named: named.to_vec(),
+            })
+            .collect()
     }
 
     /// What the derivative is with respect to: one name, or two for a second derivative.
@@ -102,7 +120,7 @@ impl Derivation {
     /// The derivation from the loss to this form, a line a step.
     pub fn steps(&self) -> DerivationSteps {
         let raw: Vec<NodeId> = self.derivatives.iter().map(|d| d.node).collect();
-        DerivationSteps::new(self.graph.clone(), &self.origin, &raw, &self.steps, self.node, &self.named)
+        DerivationSteps::new((*self.graph).clone(), &self.origin, &raw, &self.steps, self.node, &self.named)
     }
 
     /// In the language, with a `where` line for each name.

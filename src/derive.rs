@@ -137,11 +137,8 @@ impl Loss {
             nodes.iter().map(|node| Simplified::unchanged(*node)).collect()
         };
         self.check_limits(&graph)?;
-        let of = |(row, result)| {
-            let origin = Origin { written: self.root(), recognition: recognition.clone(), root };
-            Derivation::new(graph.clone(), origin, row, result, &named)
-        };
-        Ok(rows.into_iter().zip(results).map(of).collect())
+        let origin = Origin { written: self.root(), recognition, root };
+        Ok(Derivation::all(graph, &origin, rows.into_iter().zip(results).collect(), &named))
     }
 
     fn variables(&self, names: &[&str]) -> Result<Vec<VariableId>, Error> {

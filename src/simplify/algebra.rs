@@ -6,8 +6,11 @@ use crate::function::Function;
 use crate::graph::{Graph, Map, NodeId, Op, Reduction};
 use crate::number::Number;
 
-/// The most terms that multiplying out may give.
+/// The most terms of a sum that is looked at.
 const TERM_LIMIT: usize = 24;
+
+/// The most terms that multiplying out may give.
+const EXPANSION_LIMIT: usize = 12;
 
 /// Exponents up to here are multiplied out.
 const POWER_LIMIT: i64 = 2;
@@ -29,7 +32,7 @@ pub(super) fn expanded(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
             }
             None => all.push((coefficient, term)),
         }
-        if all.len() > TERM_LIMIT {
+        if all.len() > EXPANSION_LIMIT {
             return None;
         }
     }
@@ -67,7 +70,7 @@ pub(super) fn distributed(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
             all.push((own.checked_mul(&coefficient)?, graph.mul(&[part, others])));
         }
         all.push((inner_constant.checked_mul(&coefficient)?, others));
-        if all.len() > TERM_LIMIT {
+        if all.len() > EXPANSION_LIMIT {
             return None;
         }
     }
@@ -102,6 +105,9 @@ fn expanded_product(graph: &mut Graph, node: NodeId) -> Option<(Number, Vec<(Num
     let mut result: Vec<(Number, NodeId)> = vec![(Number::ONE, rest)];
     for sum in sums {
         let (constant, terms) = graph.terms(sum);
+        if result.len() * (terms.len() + usize::from(!constant.is_zero())) > EXPANSION_LIMIT {
+            return None;
+        }
         let mut next = Vec::with_capacity(result.len() * (terms.len() + 1));
         for (c, t) in &result {
             if !constant.is_zero() {
@@ -110,9 +116,6 @@ fn expanded_product(graph: &mut Graph, node: NodeId) -> Option<(Number, Vec<(Num
             for (own, term) in &terms {
                 next.push((c.checked_mul(own)?, graph.mul(&[*t, *term])));
             }
-        }
-        if next.len() > TERM_LIMIT {
-            return None;
         }
         result = next;
     }
@@ -186,8 +189,9 @@ fn softmax_factors(graph: &mut Graph, node: NodeId) -> Option<Vec<(NodeId, NodeI
     (left == 0).then_some(factors)
 }
 
-/// Sums with a factor that several terms share taken out of them: one proposal for each way to do so.
-pub(super) fn factored(graph: &mut Graph, node: NodeId) -> Vec<NodeId> {
+/// Sums with a factor that several terms share taken out of them: one proposal for each way to do so. Of the factors
+/// that not all terms share, the first `most` are tried.
+pub(super) fn factored(graph: &mut Graph, node: NodeId, most: usize) -> Vec<NodeId> {
     if graph.op(node) != Op::Linear {
         return Vec::new();
     }
@@ -216,10 +220,13 @@ pub(super) fn factored(graph: &mut Graph, node: NodeId) -> Vec<NodeId> {
             proposals.extend(divided(graph, &constant, &terms, &parts, &common, &all));
         }
     }
-    // One factor that some terms share.
-    for base in order {
+    // One factor that some terms share; of many, those that most terms share.
+    let mut shared: Vec<NodeId> = order.into_iter().filter(|base| users[base].len() > 1).collect();
+    shared.sort_by_key(|base| std::cmp::Reverse(users[base].len()));
+    shared.truncate(most);
+    for base in shared {
         let group = users[&base].clone();
-        if group.len() < 2 || group.len() == terms.len() && constant.is_zero() && terms.len() > 4 {
+        if group.len() == terms.len() && constant.is_zero() && terms.len() > 4 {
             continue;
         }
         let exponents: Vec<NodeId> = group

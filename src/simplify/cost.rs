@@ -226,15 +226,17 @@ fn is_turnable(graph: &Graph, node: NodeId) -> bool {
 /// How many nodes are looked at to compare two expressions.
 const COMPARISON_LIMIT: usize = 400;
 
-/// By how much one expression is longer than another: first in operations, then in parts that the input did not have.
+/// By how much one expression is longer than another: first in operations as printed, then in operations of which equal
+/// ones are counted once, then in parts that the input did not have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Difference {
     pub operations: i64,
+    pub distinct: i64,
     pub new_parts: i64,
 }
 
 impl Difference {
-    pub const NONE: Difference = Difference { operations: 0, new_parts: 0 };
+    pub const NONE: Difference = Difference { operations: 0, distinct: 0, new_parts: 0 };
 }
 
 /// Compares expressions.
@@ -254,6 +256,8 @@ pub(super) struct Costs {
 struct Own {
     /// The operations of the node, with those of operands that are written again at each use.
     operations: u16,
+    /// The operations of the node itself.
+    alone: u16,
     /// Whether it is one short operation on names and numbers, written again at each use.
     is_short: bool,
 }
@@ -301,12 +305,16 @@ impl Costs {
             }
             let own = self.of_node(graph, node);
             if reached != BOTH {
-                if !own.is_short && sharing.is_used_elsewhere(node) {
+                let is_there = sharing.is_used_elsewhere(node);
+                if is_there && !own.is_short {
                     continue;
                 }
-                if !own.is_short && self.is_first_of_its_look(graph, node, reached) {
-                    let sign = if reached == FIRST { 1 } else { -1 };
+                let sign = if reached == FIRST { 1 } else { -1 };
+                if own.is_short {
+                    total.distinct += sign * i64::from(!is_there);
+                } else if self.is_first_of_its_look(graph, node, reached) {
                     total.operations += sign * i64::from(own.operations);
+                    total.distinct += sign * i64::from(own.alone);
                     total.new_parts += sign * i64::from(node.position() >= self.first_new);
                 }
             } else if exclusive == 0 {
@@ -373,7 +381,7 @@ impl Costs {
                 operations += usize::from(self.of_node(graph, *operand).is_short);
             }
         }
-        let own = Own { operations: operations.min(9999) as u16, is_short };
+        let own = Own { operations: operations.min(9999) as u16, alone: own.min(9999) as u16, is_short };
         self.own[node.position()] = Some(own);
         own
     }

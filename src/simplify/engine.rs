@@ -12,6 +12,12 @@ const WORK_LIMIT: usize = 20_000;
 /// How often the whole expression is gone through.
 const ROUND_LIMIT: usize = 6;
 
+/// The most factors that are tried in front of a sum.
+const FACTOR_LIMIT: usize = 5;
+
+/// The operands of a sum of six terms: longer ones are not looked at closely on the way.
+const SHORT_SUM: usize = 13;
+
 /// Rewritings of one node in a row.
 const CHAIN_LIMIT: usize = 12;
 
@@ -19,8 +25,12 @@ pub(super) struct Simplifier<'g> {
     pub graph: &'g mut Graph,
     costs: Costs,
     sharing: Sharing,
-    /// Results of nodes that were looked at before; nodes without operands stay as they are.
-    done: Map<NodeId, NodeId>,
+    /// Results of nodes that were looked at before, and in which run; nodes without operands stay as they are.
+    done: Map<NodeId, (NodeId, u32)>,
+    /// How many runs there were.
+    runs: u32,
+    /// Results of [`Simplifier::once`], with the steps.
+    polished: Map<NodeId, (NodeId, Vec<Step>)>,
     /// Every rewriting that led to the result, in order.
     pub log: Vec<Step>,
     work: usize,
@@ -33,6 +43,8 @@ impl<'g> Simplifier<'g> {
             graph,
             sharing: Sharing::default(),
             done: Map::default(),
+            runs: 0,
+            polished: Map::default(),
             log: Vec::new(),
             work: 0,
         }
@@ -40,8 +52,9 @@ impl<'g> Simplifier<'g> {
 
     /// The shortest forms of `roots` that were found, what they share counted once. Never longer than they were.
     pub fn run(&mut self, roots: &[NodeId]) -> Vec<NodeId> {
+        self.runs += 1;
         let mut current = roots.to_vec();
-        let mut best = (self.costs.total(self.graph, &current), current.clone(), 0);
+        let mut best = (self.costs.total(self.graph, &current), current.clone(), self.log.len());
         for _ in 0..ROUND_LIMIT {
             let next = self.round(&current);
             if next == current {
@@ -64,28 +77,53 @@ impl<'g> Simplifier<'g> {
 
     /// Goes through what `roots` reach once.
     pub fn round(&mut self, roots: &[NodeId]) -> Vec<NodeId> {
-        let reachable = self.graph.reachable(roots);
-        self.sharing = Sharing::of(self.graph, roots, &reachable);
+        let reachable = self.unsettled(roots);
+        self.sharing.look(self.graph, roots, reachable.clone());
         let mut operands: Vec<NodeId> = Vec::new();
         for node in reachable {
             operands.clear();
-            operands
-                .extend(self.graph.operands(node).iter().map(|o| self.done.get(o).copied().unwrap_or(*o)));
+            operands.extend(self.graph.operands(node).iter().map(|o| self.done.get(o).map_or(*o, |d| d.0)));
             if operands.is_empty() {
                 continue;
             }
             let is_same = operands == self.graph.operands(node);
-            if is_same && self.done.get(&node) == Some(&node) {
+            if is_same && self.is_settled(node) {
                 continue;
             }
             let rebuilt = if is_same { node } else { self.graph.rebuild(node, &operands) };
             self.sharing.rewrite(node);
             let result = self.at(rebuilt);
             self.sharing.became(node, result);
-            self.done.insert(node, result);
-            self.done.entry(result).or_insert(result);
+            self.done.insert(node, (result, self.runs));
+            self.done.entry(result).or_insert((result, self.runs));
         }
-        roots.iter().map(|root| self.done.get(root).copied().unwrap_or(*root)).collect()
+        roots.iter().map(|root| self.done.get(root).map_or(*root, |d| d.0)).collect()
+    }
+
+    /// Whether `node` is as short as it gets, as far as is known.
+    fn is_settled(&self, node: NodeId) -> bool {
+        self.done.get(&node).is_some_and(|(result, _)| *result == node)
+    }
+
+    /// What `roots` reach, ascending, without what lies below nodes that an earlier run settled: many roots that share
+    /// a part are not gone through once for each.
+    fn unsettled(&self, roots: &[NodeId]) -> Vec<NodeId> {
+        if self.runs == 1 {
+            return self.graph.reachable(roots);
+        }
+        let mut seen: std::collections::BTreeSet<NodeId> = roots.iter().copied().collect();
+        let mut pending = roots.to_vec();
+        while let Some(node) = pending.pop() {
+            if self.done.get(&node).is_some_and(|(result, run)| *result == node && *run < self.runs) {
+                continue;
+            }
+            for operand in self.graph.operands(node) {
+                if seen.insert(*operand) {
+                    pending.push(*operand);
+                }
+            }
+        }
+        seen.into_iter().collect()
     }
 
     /// Rewrites one node until nothing shortens it.
@@ -143,7 +181,7 @@ impl<'g> Simplifier<'g> {
         };
         match graph.op(node) {
             Op::Linear => {
-                propose("common_factor", &mut algebra::factored(graph, node).into_iter());
+                propose("common_factor", &mut algebra::factored(graph, node, FACTOR_LIMIT).into_iter());
                 propose("common_denominator", &mut algebra::over_common_denominator(graph, node).into_iter());
                 propose("multiply_out", &mut algebra::expanded(graph, node).into_iter());
                 propose("multiply_in", &mut algebra::distributed(graph, node).into_iter());
@@ -225,6 +263,17 @@ impl<'g> Simplifier<'g> {
 
     /// The shortest of the cheap proposals for a node.
     fn once(&mut self, node: NodeId) -> NodeId {
+        if !matches!(self.graph.op(node), Op::Linear | Op::Product | Op::If | Op::Reduce(..)) {
+            return node;
+        }
+        // What was worked out on the way up is as short as it gets.
+        if self.is_settled(node) {
+            return node;
+        }
+        if let Some((known, steps)) = self.polished.get(&node) {
+            self.log.extend_from_slice(steps);
+            return *known;
+        }
         self.work += 1;
         if self.work >= WORK_LIMIT {
             return node;
@@ -247,14 +296,18 @@ impl<'g> Simplifier<'g> {
         };
         match graph.op(node) {
             Op::Linear => {
-                propose("common_factor", &mut algebra::factored(graph, node).into_iter());
+                propose("common_factor", &mut algebra::factored(graph, node, few(graph, node)).into_iter());
                 propose("common_denominator", &mut algebra::over_common_denominator(graph, node).into_iter());
             }
             Op::Product => {
                 propose("cancel", &mut algebra::cancelled(graph, node).into_iter());
-                if let Some(expanded) = algebra::expanded(graph, node) {
+                let expanded = algebra::expanded(graph, node);
+                if let Some(expanded) = expanded.filter(|e| graph.operands(*e).len() <= SHORT_SUM) {
                     propose("multiply_out", &mut [expanded].into_iter());
-                    propose("common_factor", &mut algebra::factored(graph, expanded).into_iter());
+                    propose(
+                        "common_factor",
+                        &mut algebra::factored(graph, expanded, few(graph, expanded)).into_iter(),
+                    );
                 }
             }
             Op::If => propose("factor_of_choice", &mut branch::shared_factor(graph, node).into_iter()),
@@ -266,9 +319,16 @@ impl<'g> Simplifier<'g> {
                 best_log = vec![Step::new(rule, node, proposal)];
             }
         }
+        self.polished.insert(node, (best, best_log.clone()));
         self.log.append(&mut best_log);
         best
     }
+}
+
+/// How many factors are tried in front of a sum that is only looked at for what a proposal leads to: few, and none where
+/// it is long.
+fn few(graph: &Graph, sum: NodeId) -> usize {
+    if graph.operands(sum).len() <= SHORT_SUM { 3 } else { 0 }
 }
 
 impl Step {

@@ -37,7 +37,8 @@ type Replacement = (NodeId, Option<NodeId>);
 fn apply_to_sum(graph: &mut Graph, rule: &Rule, node: NodeId) -> Option<Replacement> {
     let (constant, wanted) = rule.graph.terms(rule.before);
     let (own_constant, terms) = graph.terms(node);
-    if terms.len() < wanted.len() || terms.len() > 12 {
+    let is_there = |want: NodeId| terms.iter().any(|(_, t)| may_match(graph, &rule.graph, want, *t));
+    if terms.len() < wanted.len() || terms.len() > 12 || !wanted.iter().all(|(_, want)| is_there(*want)) {
         return None;
     }
     for (coefficient, _) in &terms {
@@ -61,16 +62,30 @@ fn apply_to_sum(graph: &mut Graph, rule: &Rule, node: NodeId) -> Option<Replacem
 }
 
 fn apply_to_product(graph: &mut Graph, rule: &Rule, node: NodeId) -> Option<Replacement> {
-    let wanted = rule.graph.operands(rule.before).to_vec();
-    let factors = factor_list(graph, node)?;
-    if factors.len() < wanted.len() || factors.len() > 12 {
+    let wanted = rule.graph.operands(rule.before);
+    let own = graph.operands(node);
+    let is_there = |want: NodeId| own.iter().any(|f| may_match(graph, &rule.graph, want, *f));
+    if own.len() < wanted.len() || own.len() > 12 || !wanted.iter().all(|want| is_there(*want)) {
         return None;
     }
+    let wanted = wanted.to_vec();
+    let factors = factor_list(graph, node)?;
     let (found, rest) = match_factors(graph, &rule.graph, &wanted, &factors, Match::default())?;
     let (after, guard) = finish(graph, rule, &found)?;
     let mut result = rest;
     result.push(after);
     Some((graph.mul(&result), guard))
+}
+
+/// Whether a part of a pattern may stand for `node` or, where that is a power, for its base: a look at the operations,
+/// which settles most cases.
+fn may_match(graph: &Graph, pattern: &Graph, wanted: NodeId, node: NodeId) -> bool {
+    let alike = |node: NodeId| match (pattern.op(wanted), graph.op(node)) {
+        (Op::Access(_) | Op::Linear, _) => true,
+        (Op::Reduce(a, _), Op::Reduce(b, _)) => a == b,
+        (a, b) => a == b,
+    };
+    alike(node) || graph.op(node) == Op::Power && alike(graph.operands(node)[0])
 }
 
 /// The factors of a product, the number in front of it among them.

@@ -20,6 +20,7 @@ pub use rule::{Rule, Use, rules};
 
 use crate::graph::{Graph, Map, NodeId};
 use engine::Simplifier;
+use std::sync::Arc;
 
 /// `node` after one application of `rule` at it, if the rule matches and its guard can be proved.
 pub fn apply_rule(graph: &mut Graph, rule: &Rule, node: NodeId) -> Option<NodeId> {
@@ -55,16 +56,13 @@ pub struct Simplified {
     pub node: NodeId,
     /// The facts that it relies on.
     pub facts: Vec<Fact>,
-    /// Every rewriting on the way, in order.
-    pub steps: Vec<Step>,
+    /// Every rewriting on the way, in order; those of expressions that it was simplified with are among them.
+    pub steps: Arc<Vec<Step>>,
 }
 
 /// The shortest form of `node` that the rules and the algebra lead to.
 pub fn simplify(graph: &mut Graph, node: NodeId) -> Simplified {
-    let mut simplifier = Simplifier::new(graph);
-    let short = simplifier.run(&[node])[0];
-    let steps = std::mem::take(&mut simplifier.log);
-    Simplified::new(short, steps)
+    simplify_all(graph, &[node]).remove(0)
 }
 
 /// The shortest form of each of `nodes`, alone; faster than one by one where they are parts of one another.
@@ -78,32 +76,38 @@ pub fn simplify_each(graph: &mut Graph, nodes: &[NodeId]) -> Vec<NodeId> {
 /// Each is as short as it can be, or all use what the others need as well, whichever is shorter with what they share
 /// counted once.
 pub fn simplify_all(graph: &mut Graph, nodes: &[NodeId]) -> Vec<Simplified> {
-    let single: Vec<Simplified> = nodes.iter().map(|node| simplify(graph, *node)).collect();
-    if nodes.len() < 2 {
-        return single;
-    }
     let mut simplifier = Simplifier::new(graph);
-    let together = simplifier.run(nodes);
-    let separate: Vec<NodeId> = single.iter().map(|s| s.node).collect();
-    if simplifier.total(&together) >= simplifier.total(&separate) {
-        return single;
+    let mut results: Vec<NodeId> = nodes.iter().map(|node| simplifier.run(&[*node])[0]).collect();
+    let mut log = std::mem::take(&mut simplifier.log);
+    if nodes.len() > 1 {
+        let mut simplifier = Simplifier::new(graph);
+        let together = simplifier.run(nodes);
+        if simplifier.total(&together) < simplifier.total(&results) {
+            results = together;
+            log = std::mem::take(&mut simplifier.log);
+        }
     }
-    let steps = std::mem::take(&mut simplifier.log);
-    let of = |node: &NodeId| Simplified::new(*node, steps.clone());
-    together.iter().map(of).collect()
+    let steps = Arc::new(log);
+    nodes.iter().zip(results).map(|(start, node)| Simplified::new(graph, *start, node, &steps)).collect()
 }
 
 impl Simplified {
     /// `node` as it is.
     pub fn unchanged(node: NodeId) -> Simplified {
-        Simplified { node, facts: Vec::new(), steps: Vec::new() }
+        Simplified { node, facts: Vec::new(), steps: Arc::default() }
     }
 
-    fn new(node: NodeId, steps: Vec<Step>) -> Simplified {
-        let mut facts: Vec<Fact> = steps.iter().filter_map(|step| step.fact.clone()).collect();
-        facts.sort();
-        facts.dedup();
-        Simplified { node, facts, steps }
+    fn new(graph: &mut Graph, start: NodeId, node: NodeId, steps: &Arc<Vec<Step>>) -> Simplified {
+        let mut facts: Vec<Fact> = Vec::new();
+        // Facts count where the steps that rely on them belong to this expression.
+        if steps.iter().any(|step| step.fact.is_some()) {
+            for (at, _) in replayed(graph, start, steps, node) {
+                facts.extend(at.and_then(|at| steps[at].fact.clone()));
+            }
+            facts.sort();
+            facts.dedup();
+        }
+        Simplified { node, facts, steps: steps.clone() }
     }
 }
 
@@ -122,21 +126,31 @@ pub fn recognise(graph: &mut Graph, roots: &[NodeId]) -> (Vec<NodeId>, Vec<Step>
 /// A step rewrites a part wherever it occurs. Parts that were worked out together may meet in another order here:
 /// what then is still missing is the last step, named `collect`.
 pub fn replay(graph: &mut Graph, start: NodeId, steps: &[Step], end: NodeId) -> Vec<(&'static str, NodeId)> {
-    let mut lines: Vec<(&'static str, NodeId)> = Vec::new();
+    let lines = replayed(graph, start, steps, end);
+    lines.into_iter().map(|(at, node)| (at.map_or("collect", |at| steps[at].rule), node)).collect()
+}
+
+/// The same with the positions of the steps.
+fn replayed(graph: &mut Graph, start: NodeId, steps: &[Step], end: NodeId) -> Vec<(Option<usize>, NodeId)> {
+    let mut lines: Vec<(Option<usize>, NodeId)> = Vec::new();
     let mut current = start;
-    for step in steps {
+    for (at, step) in steps.iter().enumerate() {
         if current == end {
             break;
+        }
+        if step.before > current {
+            // What is newer than the whole is no part of it.
+            continue;
         }
         let replacements: Map<NodeId, NodeId> = [(step.before, step.after)].into_iter().collect();
         let next = graph.replace(current, &replacements);
         if next != current {
             current = next;
-            lines.push((step.rule, current));
+            lines.push((Some(at), current));
         }
     }
     if current != end {
-        lines.push(("collect", end));
+        lines.push((None, end));
     }
     lines
 }

@@ -10,6 +10,8 @@ use crate::graph::{Graph, Map, NodeId};
 pub(super) struct Sharing {
     /// The nearest dominator of each node that the roots reach, by position; `ROOT` where there is none.
     nearest: Vec<Option<NodeId>>,
+    /// The nodes of this round.
+    reached: Vec<NodeId>,
     /// What each new node is the simplified form of.
     origins: Map<NodeId, NodeId>,
     /// The node that is being rewritten.
@@ -20,29 +22,37 @@ pub(super) struct Sharing {
 const ROOT: NodeId = NodeId(u32::MAX);
 
 impl Sharing {
-    /// Looks at what `roots` reach.
-    pub fn of(graph: &Graph, roots: &[NodeId], reachable: &[NodeId]) -> Sharing {
-        let mut nearest: Vec<Option<NodeId>> = vec![None; graph.len()];
-        for root in roots {
-            nearest[root.position()] = Some(ROOT);
+    /// Looks at what `roots` reach: `reachable`, ascending.
+    pub fn look(&mut self, graph: &Graph, roots: &[NodeId], reachable: Vec<NodeId>) {
+        for node in self.reached.drain(..) {
+            self.nearest[node.position()] = None;
         }
-        // Users have larger ids than their operands: from the top down, all users of a node come before it.
+        self.nearest.resize(graph.len().max(self.nearest.len()), None);
+        self.origins.clear();
+        self.current = None;
+        for root in roots {
+            self.nearest[root.position()] = Some(ROOT);
+        }
+        // Users have larger ids than their operands: from the top down, all users of a node come before it. What lies
+        // below the round has no dominator here.
         for node in reachable.iter().rev() {
             for operand in graph.operands(*node) {
-                let known = &mut nearest[operand.position()];
-                let Some(other) = *known else {
-                    *known = Some(*node);
+                if reachable.binary_search(operand).is_err() {
+                    continue;
+                }
+                let Some(other) = self.nearest[operand.position()] else {
+                    self.nearest[operand.position()] = Some(*node);
                     continue;
                 };
                 let (mut a, mut b) = (other, *node);
                 while a != b {
                     let lower = if a < b { &mut a } else { &mut b };
-                    *lower = nearest[lower.position()].unwrap_or(ROOT);
+                    *lower = self.nearest[lower.position()].unwrap_or(ROOT);
                 }
-                nearest[operand.position()] = Some(a);
+                self.nearest[operand.position()] = Some(a);
             }
         }
-        Sharing { nearest, origins: Map::default(), current: None }
+        self.reached = reachable;
     }
 
     /// From now on, `node` of the roots is what is being rewritten.
