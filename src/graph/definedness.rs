@@ -22,7 +22,7 @@ impl Graph {
     }
 
     /// Whether `node` is defined wherever its operands are, if `lengths` are positive.
-    fn is_defined_by_operands(&mut self, node: NodeId, lengths: &[NodeId]) -> bool {
+    pub(crate) fn is_defined_by_operands(&mut self, node: NodeId, lengths: &[NodeId]) -> bool {
         let operands = self.operands(node).to_vec();
         match self.op(node) {
             Op::Access(variable) => {

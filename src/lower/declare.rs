@@ -160,6 +160,12 @@ impl<'d> Lowering<'d> {
         frame: &mut Frame<'d>,
     ) {
         let mut uses = Uses::default();
+        for (name, loss) in &self.definitions.losses {
+            let Some(signature) = &loss.signature else { continue };
+            let names =
+                signature.inputs.iter().chain(&signature.hyperparameters).map(|p| p.name.text.clone());
+            uses.signatures.insert(name.clone(), names.collect());
+        }
         for binding in bindings {
             uses.defined.insert(binding.name.text.clone());
         }
@@ -193,6 +199,7 @@ impl<'d> Lowering<'d> {
             });
             frame.names.insert(name.clone(), Meaning::Variable(id));
         }
+        self.take_parameters(&uses.passed, &uses.other_uses);
         // A name inside brackets that nothing binds is a position given as data: `logp[t]`.
         for (name, axis) in uses.positions {
             if let (Some(id), Some(axis)) = (self.graph.find_variable(&name), self.graph.find_axis(&axis)) {
@@ -202,9 +209,50 @@ impl<'d> Lowering<'d> {
     }
 }
 
+impl Lowering<'_> {
+    /// In a bare formula, a name that is passed to a loss as it is takes the domain of its input: the formula has a
+    /// meaning nowhere else. One that is used as a hyperparameter only is one.
+    fn take_parameters(&mut self, passed: &[(String, String, usize)], other_uses: &BTreeSet<String>) {
+        for (name, loss, at) in passed {
+            let definitions = self.definitions;
+            let Some(signature) = definitions.losses.get(loss).and_then(|l| l.signature.as_ref()) else {
+                continue;
+            };
+            let is_hyperparameter = *at >= signature.inputs.len();
+            let Some(parameter) = signature.inputs.iter().chain(&signature.hyperparameters).nth(*at) else {
+                continue;
+            };
+            let Some(id) = self.graph.find_variable(name) else { continue };
+            let own = self.graph.variable(id);
+            if own.domain != Domain::Interval(Interval::REALS) {
+                continue;
+            }
+            let domain = match &parameter.domain {
+                // The axes of the loss are not those of the formula.
+                Some((tree::Domain::Index(axis), _)) => match self.graph.find_axis(&axis.text) {
+                    Some(axis) => Domain::Index(axis),
+                    None => Domain::Integer,
+                },
+                Some((tree::Domain::Simplex, _)) if own.axes.is_empty() => continue,
+                Some((domain, span)) => self.domain(id, domain, *span),
+                None => continue,
+            };
+            let variable = self.graph.variable_mut(id);
+            variable.domain = domain;
+            variable.is_hyperparameter |= is_hyperparameter && !other_uses.contains(name);
+        }
+    }
+}
+
 /// The names that a bare formula uses.
 #[derive(Default)]
 struct Uses {
+    /// Names passed to a loss as they are: the name, the loss, the position of the parameter, hyperparameters last.
+    passed: Vec<(String, String, usize)>,
+    /// Names that occur elsewhere than as a hyperparameter in a call.
+    other_uses: BTreeSet<String>,
+    /// Parameters of the losses that may be called, hyperparameters last.
+    signatures: BTreeMap<String, Vec<String>>,
     defined: BTreeSet<String>,
     /// Index names bound around the current place.
     bound: Vec<String>,
@@ -243,6 +291,7 @@ impl Uses {
                     return;
                 }
                 self.note(name);
+                self.other_uses.insert(name.text.clone());
                 let mut here = self.bound.clone();
                 if let Some(before) = self.around.get(&name.text) {
                     here.retain(|index| before.contains(index));
@@ -276,7 +325,7 @@ impl Uses {
                     self.visit_position(index, Some(axis));
                 }
             }
-            ExpressionKind::Call { indices, filter, arguments, hyperparameters, .. } => {
+            ExpressionKind::Call { function, indices, filter, arguments, hyperparameters } => {
                 let depth = self.bound.len();
                 for binder in indices {
                     match &binder.range {
@@ -297,8 +346,28 @@ impl Uses {
                     self.visit(argument);
                 }
                 self.bound.truncate(depth);
-                for (_, value) in hyperparameters {
+                let plain = |e: &Expression| match &e.kind {
+                    ExpressionKind::Name(name) => Some(name.text.clone()),
+                    _ => None,
+                };
+                let signature = self.signatures.get(&function.text).filter(|_| indices.is_empty()).cloned();
+                for (at, argument) in arguments.iter().enumerate() {
+                    if let (Some(name), Some(_)) = (plain(argument), &signature) {
+                        self.passed.push((name, function.text.clone(), at));
+                    }
+                }
+                for (parameter, value) in hyperparameters {
+                    let is_other = plain(value).is_none_or(|name| self.other_uses.contains(&name));
                     self.visit(value);
+                    let Some(names) = &signature else { continue };
+                    if let Some(name) = plain(value)
+                        && let Some(at) = names.iter().position(|n| *n == parameter.text)
+                    {
+                        if !is_other {
+                            self.other_uses.remove(&name);
+                        }
+                        self.passed.push((name, function.text.clone(), at));
+                    }
                 }
             }
             ExpressionKind::Sum(terms) => terms.iter().for_each(|t| self.visit(&t.operand)),

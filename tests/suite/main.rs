@@ -2,6 +2,8 @@
 
 mod commands;
 mod derivations;
+mod diagnosis;
+mod equivalence;
 mod evaluate;
 mod examples;
 mod faults;
@@ -10,6 +12,7 @@ mod grammar;
 mod interpreter;
 mod kinks;
 mod library;
+mod lint;
 mod papers;
 mod points;
 mod properties;
