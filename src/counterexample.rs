@@ -23,6 +23,9 @@ const POINTS: usize = 24;
 /// Elements that the inputs of a round may have together; rounds with more have fewer points.
 const ELEMENTS: usize = 600;
 
+/// Nodes times points of a round; large formulas are looked at in fewer points.
+const NODES: usize = 100_000;
+
 /// Differences up to this, relative to the values, may be rounding at ordinary points.
 const TOLERANCE: f64 = 1e-30;
 
@@ -138,7 +141,9 @@ impl Sampler {
             lengths.iter_mut().for_each(|l| *l = (*l).min(2));
         }
         let elements: usize = needed.iter().map(|v| self.shape(*v, &lengths).iter().product::<usize>()).sum();
-        let count = (ELEMENTS / elements.max(1)).clamp(2, POINTS);
+        let nodes = self.graph.reachable(roots).len();
+        let most = (ELEMENTS / elements.max(1)).min(NODES / nodes.max(1));
+        let count = most.clamp(1, POINTS);
         (0..count)
             .filter_map(|n| {
                 let style = Style::of(n);

@@ -2,6 +2,7 @@
 
 use super::intermediate::{Intermediate, depends, derivative, own_derivative};
 use crate::differentiate::differentiate;
+use crate::function::Function;
 use crate::graph::{Domain, Graph, IndexId, Interval, Map, NodeId, Op, VariableId};
 use crate::number::Number;
 use crate::proof::text_of;
@@ -403,6 +404,21 @@ impl Mistakes<'_, '_> {
                         operands[2],
                         format!("this is right only where not {shown}: that case is missing"),
                     ));
+                }
+                Op::Function(Function::Max | Function::Min) => {
+                    // Within a clamp, both bounds at once.
+                    let is_bound = |graph: &Graph, n: NodeId| {
+                        matches!(graph.op(n), Op::Function(Function::Max | Function::Min))
+                    };
+                    let inner = operands.iter().filter(|o| is_bound(self.graph, **o));
+                    let deeper: Vec<NodeId> = inner.flat_map(|o| self.graph.operands(*o).to_vec()).collect();
+                    let shown = text_of(self.graph, part);
+                    for operand in operands.iter().copied().chain(deeper) {
+                        changed.push((
+                            operand,
+                            format!("a bound of `{shown}` is missing: this is right only within it"),
+                        ));
+                    }
                 }
                 Op::Function(_) if Interval::UNIT.covers(&self.graph.interval(part)) => {
                     let one = self.graph.integer(1);

@@ -85,6 +85,9 @@ impl DerivativeCheck {
 /// So many points make agreement more than chance: what differs anywhere does at the first few.
 const ENOUGH_POINTS: usize = 100;
 
+/// In longer formulas no mistake is looked for.
+const SIZE_LIMIT: usize = 2000;
+
 /// Points at which a suspected mistake must explain the user's values.
 const MISTAKE_POINTS: usize = 8;
 
@@ -124,8 +127,9 @@ impl Library {
             )));
         }
         let truth = derive(&mut graph, scoped.root(), id, request.order, &own.indices);
-        let simplified = simplify(&mut graph, truth).node;
-        let mine = own.node;
+        let derived = simplify(&mut graph, truth).node;
+        // Now that the derivative is taken, only values count.
+        let [truth, simplified, mine] = [truth, derived, own.node].map(|node| attached(&mut graph, node));
         let mut sampler = Sampler::new(&graph, &[]);
         let search = sampler.compare(mine, simplified, &own.indices);
         let mut check = DerivativeCheck {
@@ -133,7 +137,7 @@ impl Library {
             proof: "numeric",
             counterexample: None,
             diagnosis: None,
-            derived: text_of(&mut graph, simplified),
+            derived: text_of(&mut graph, derived),
             steps: Vec::new(),
             facts: Vec::new(),
             agreements: search.agreements,
@@ -176,6 +180,19 @@ impl Library {
         }
         Ok(check)
     }
+}
+
+/// `node` without its `detach`.
+fn attached(graph: &mut Graph, node: NodeId) -> NodeId {
+    let mut replacements: Map<NodeId, NodeId> = Map::default();
+    for part in graph.reachable(&[node]) {
+        if graph.op(part) == Op::Detach {
+            let inner = graph.operands(part)[0];
+            let inner = graph.replace(inner, &replacements);
+            replacements.insert(part, inner);
+        }
+    }
+    graph.replace(node, &replacements)
 }
 
 /// The names of the indices of the derivative and the axes that they run over.
@@ -222,6 +239,10 @@ fn diagnose(graph: &mut Graph, sampler: &mut Sampler, question: &Question<'_>, c
     if sampler.agrees_where_smooth(question.mine, question.truth, question.indices) {
         check.diagnosis =
             Some(format!("it is right except at a kink, where the derivative is a convention{write}"));
+        return;
+    }
+    if graph.reachable(&[question.root, question.truth]).len() > SIZE_LIMIT {
+        check.diagnosis = Some(format!("the formula is too long to look for the mistake{write}"));
         return;
     }
     let all = mistakes(graph, question);

@@ -17,6 +17,8 @@ pub(crate) struct Joint {
     pub also: Vec<(VariableId, Domain)>,
     /// Hyperparameters of different names that were taken as one: of the first loss, of the second.
     pub identified: Vec<(String, String)>,
+    /// Where the losses declare an input differently: the name.
+    pub narrowed: Vec<String>,
 }
 
 /// Puts `losses` into one graph.
@@ -34,6 +36,7 @@ pub(crate) fn join(losses: [&Loss; 2], identified: &[(String, String)]) -> Resul
         roots: [losses[0].root(); 2],
         also: Vec::new(),
         identified: identified.to_vec(),
+        narrowed: Vec::new(),
     };
     let graphs = losses.map(Loss::graph);
     pair_hyperparameters(graphs, &mut joint.identified);
@@ -65,6 +68,11 @@ pub(crate) fn join(losses: [&Loss; 2], identified: &[(String, String)]) -> Resul
         correspondences[1].variables.insert(id, known);
         let (domain, also) = common(&first.domain, &renamed(&variable.domain, &correspondences[1]))
             .ok_or_else(|| no_common_value(losses, variable, &first))?;
+        let is_declared = |d: &Domain| d.interval() != crate::graph::Interval::REALS;
+        let differs = first.domain.interval() != variable.domain.interval();
+        if differs && is_declared(&first.domain) && is_declared(&variable.domain) {
+            joint.narrowed.push(variable.name.clone());
+        }
         let both = joint.graph.variable_mut(known);
         both.domain = domain;
         both.is_hyperparameter |= variable.is_hyperparameter;

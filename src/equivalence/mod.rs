@@ -153,6 +153,12 @@ pub fn equivalence(
         notes: Vec::new(),
     };
     note_defaults(first, second, &mut result);
+    for name in &joint.narrowed {
+        result
+            .notes
+            .push(format!("`{name}` is declared differently: they are compared where both are declared"));
+    }
+    note_detached(first, second, &mut result);
     if search.different.is_some() {
         if let Some(proof) = prove_equal(&mut graph, a, b) {
             // One of the two is wrong, and nothing here tells which.
@@ -249,6 +255,19 @@ fn accept(graph: &mut Graph, sampler: &mut Sampler, nodes: [NodeId; 2], result: 
     result.facts = proof.facts;
     result.agreements = search.agreements;
     true
+}
+
+/// Two losses of the same value may have different gradients.
+fn note_detached(first: &Loss, second: &Loss, result: &mut Equivalence) {
+    let has = |loss: &Loss| {
+        let graph = loss.graph();
+        graph.reachable(&[loss.root()]).into_iter().any(|n| graph.op(n) == crate::graph::Op::Detach)
+    };
+    if has(first) != has(second) {
+        result
+            .notes
+            .push("one of them has `detach`, so their gradients differ where their values do not".to_owned());
+    }
 }
 
 /// Losses with different defaults are the same function, but not the same call.

@@ -34,10 +34,12 @@ pub(crate) fn factor(
     nodes: [NodeId; 2],
     indices: &[IndexId],
 ) -> Option<NodeId> {
-    find(graph, sampler, nodes, indices, &|a, b| {
-        let is_usable = b.is_finite() && a.is_finite() && !b.is_zero() && !a.is_zero();
+    // Where only one of them is 0, there is no factor: the quotient is then 0 or infinite, unlike elsewhere.
+    let factor = find(graph, sampler, nodes, indices, &|a, b| {
+        let is_usable = b.is_finite() && a.is_finite() && !(a.is_zero() && b.is_zero());
         is_usable.then(|| a / b)
-    })
+    })?;
+    (!graph.is_one(factor)).then_some(factor)
 }
 
 /// An expression `k` such that `values[0] - values[1] = k` at all sampled points.

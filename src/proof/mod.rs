@@ -5,6 +5,7 @@
 //! reduction. What cannot be shown in one of these ways is not proved, which says nothing of whether it is true.
 
 mod constraints;
+mod exponents;
 mod normal_form;
 mod polynomial;
 mod regions;
@@ -43,6 +44,9 @@ impl Proof {
 
 /// How many cases may be gone through.
 const CASE_LIMIT: usize = 400;
+
+/// Larger expressions are not gone through case by case.
+const SIZE_LIMIT: usize = 2000;
 
 /// How many conditions may be settled one within the other.
 const CONDITION_LIMIT: usize = 7;
@@ -138,6 +142,9 @@ impl Attempt<'_> {
     }
 
     fn by_cases(&mut self, nodes: [NodeId; 2], known: &Constraints, nesting: usize) -> bool {
+        if self.graph.reachable(&nodes).len() > SIZE_LIMIT {
+            return false;
+        }
         let cases = match regions::of_finite_set(self.graph, nodes, known) {
             Some(cases) => cases,
             None if known.len() >= CONDITION_LIMIT => return false,

@@ -1,5 +1,7 @@
 //! Derivatives that people wrote down, right and wrong.
 
+use crate::points::Draw;
+use crate::properties::{SIGNATURE, formula};
 use lossform::{DerivativeCheck, DerivativeRequest, Library, Verdict};
 
 fn check(loss: &str, wrt: &str, formula: &str, order: u8, diagonal: bool) -> DerivativeCheck {
@@ -105,7 +107,7 @@ fn wrong_derivatives_get_the_mistake() {
         "if y == 1 then alpha*(1 - p)^gamma*(gamma*log(p)/(1 - p) - 1/p) else 0",
         "it is right for y = 1",
     );
-    check_wrong("huber", "x", "x - y", "this is right only where");
+    check_wrong("huber", "x", "x - y", "a bound of `clamp(x - y, -delta, delta)` is missing");
 }
 
 #[test]
@@ -128,4 +130,26 @@ fn names_that_mean_nothing_are_errors() {
     assert_eq!(code("q", "1").0, "unknown-input");
     assert_eq!(code("y", "1").0, "not-differentiable");
     assert_eq!(code("p", "2p").0, "missing-operator");
+}
+
+/// The derived gradient of random formulas, given back as a user's: right; with a small factor: wrong.
+#[test]
+fn derived_gradients_are_right_and_changed_ones_wrong() {
+    for seed in 0..40 {
+        let draw = &mut Draw(seed);
+        let body = formula(draw, 2, false);
+        let text = format!("loss f({SIGNATURE}) = {body}");
+        let loss = lossform::Loss::parse(&text).unwrap();
+        let gradient = loss.gradient("x").unwrap();
+        let (value, names) = gradient
+            .text()
+            .split_once('\n')
+            .map_or((gradient.text(), String::new()), |(a, b)| (a.to_owned(), b.to_owned()));
+        let found = check(&text, "x", &format!("{value}\n{names}"), 1, false);
+        assert_eq!(found.verdict, Verdict::Equal, "{text}\n{value}\n{found:?}");
+        if value != "0" {
+            let found = check(&text, "x", &format!("({value})*1.000001\n{names}"), 1, false);
+            assert_ne!(found.verdict, Verdict::Equal, "{text}\n{value}");
+        }
+    }
 }
