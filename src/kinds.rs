@@ -142,7 +142,8 @@ impl Reader<'_> {
                 }
                 self.binding(&name.text, names)
             }
-            ExpressionKind::Call { function, filter, arguments, hyperparameters, .. } => {
+            ExpressionKind::Call(call) => {
+                let tree::Call { function, filter, arguments, hyperparameters, .. } = &**call;
                 if let Some(filter) = filter {
                     self.kind(filter, names);
                 }
@@ -245,7 +246,7 @@ impl Reader<'_> {
 
     fn call(&mut self, function: &str, arguments: &[Expression], kinds: &[Kind], span: Span) -> Kind {
         let definitions = self.definitions;
-        if let Some(helper) = definitions.helpers.get(function) {
+        if let Some(helper) = definitions.helper(function) {
             if self.depth >= CALL_LIMIT {
                 return Kind::Unknown;
             }
@@ -255,7 +256,7 @@ impl Reader<'_> {
             self.depth -= 1;
             return kind;
         }
-        if let Some(loss) = definitions.losses.get(function) {
+        if let Some(loss) = definitions.loss(function) {
             let inputs = loss.signature.iter().flat_map(|s| &s.inputs);
             for ((parameter, argument), kind) in inputs.zip(arguments).zip(kinds) {
                 self.argument(function, parameter, argument, *kind, span);
@@ -419,7 +420,7 @@ impl Reader<'_> {
                 };
                 let with_logits = format!("{function}_with_logits");
                 let code = "logit-for-probability";
-                if self.definitions.losses.contains_key(&with_logits) {
+                if self.definitions.loss(&with_logits).is_some() {
                     (code, format!("{fix}, or use `{with_logits}`"))
                 } else {
                     (code, fix)
@@ -430,7 +431,7 @@ impl Reader<'_> {
                 ("logit-for-log-probability", format!("pass `log_softmax[{axis}]({shown})`"))
             }
             (Kind::Probability, Kind::Logit) => {
-                let fix = if self.definitions.losses.contains_key(&format!("{function}_probs")) {
+                let fix = if self.definitions.loss(&format!("{function}_probs")).is_some() {
                     format!("pass the logits themselves, or use `{function}_probs`")
                 } else if let Some(plain) = function.strip_suffix("_with_logits") {
                     format!("pass the logits themselves, or use `{plain}`")

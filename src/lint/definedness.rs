@@ -10,7 +10,7 @@ use crate::number::Number;
 use crate::proof::text_of;
 use crate::real::Real;
 use crate::source::Span;
-use crate::syntax::tree::{self, Expression, ExpressionKind};
+use crate::syntax::tree::{Expression, ExpressionKind};
 use num_traits::Float;
 use std::collections::BTreeSet;
 
@@ -88,7 +88,7 @@ fn partial_parts(graph: &mut Graph, root: NodeId) -> Vec<Partial> {
         };
         // Lengths of axes are for evaluation to check.
         let has_input = graph.reachable(&[operand]).into_iter().any(|n| matches!(graph.op(n), Op::Access(_)));
-        if !has_input || graph.is_defined_by_operands(node, &[]) {
+        if !has_input || graph.is_defined_by_operands(node, &[], &[]) {
             continue;
         }
         let weight = (graph.op(node) == Op::Function(Function::Xlogy)).then(|| operands[0]);
@@ -179,7 +179,7 @@ fn describe(graph: &mut Graph, loss: &Loss, part: &Partial, bad: Extended) -> Fi
 }
 
 fn is_call(expression: &Expression, names: &[&str]) -> bool {
-    matches!(&expression.kind, ExpressionKind::Call { function, .. } if names.contains(&function.text.as_str()))
+    matches!(&expression.kind, ExpressionKind::Call(call) if names.contains(&call.function.text.as_str()))
 }
 
 fn is_division(expression: &Expression) -> bool {
@@ -205,24 +205,6 @@ fn collect(expression: &Expression, fits: &dyn Fn(&Expression) -> bool, places: 
         if fits(top) {
             places.push(top.span);
         }
-        pending.extend(operands(top));
-    }
-}
-
-fn operands(expression: &Expression) -> Vec<&Expression> {
-    match &expression.kind {
-        ExpressionKind::Number(_) | ExpressionKind::Name(_) | ExpressionKind::Missing => Vec::new(),
-        ExpressionKind::Access { indices, .. } => indices.iter().collect(),
-        ExpressionKind::Call { filter, arguments, hyperparameters, .. } => {
-            let values = hyperparameters.iter().map(|(_, value)| value);
-            filter.iter().map(|f| &**f).chain(arguments).chain(values).collect()
-        }
-        ExpressionKind::Sum(terms) => terms.iter().map(|t: &tree::Term| &t.operand).collect(),
-        ExpressionKind::Product(factors) => factors.iter().map(|f| &f.operand).collect(),
-        ExpressionKind::Power(a, b) => vec![a, b],
-        ExpressionKind::Absolute(a) | ExpressionKind::Iverson(a) | ExpressionKind::Not(a) => vec![a],
-        ExpressionKind::If(parts) => parts.iter().collect(),
-        ExpressionKind::Compare(_, sides) => sides.iter().collect(),
-        ExpressionKind::And(all) | ExpressionKind::Or(all) => all.iter().collect(),
+        pending.extend(top.operands());
     }
 }

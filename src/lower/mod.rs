@@ -9,6 +9,7 @@ mod call;
 mod declare;
 mod definitions;
 mod expression;
+mod passed;
 mod range;
 mod reduction;
 mod rule;
@@ -91,12 +92,13 @@ pub fn lower_within(
     indices: &[(String, String)],
 ) -> Result<Lowered, Vec<Diagnostic>> {
     let mut lowering = Lowering::new(definitions, loss.signature.is_none());
+    lowering.inner_names = Some(std::collections::BTreeMap::new());
     let result = lowering.loss(loss, assumptions);
     let Some((root, mut named)) = result.filter(|_| lowering.errors.is_empty()) else {
         return Err(lowering.errors);
     };
     lowering.calls.clear();
-    let inner = std::mem::take(&mut lowering.inner_names);
+    let inner = lowering.inner_names.take().unwrap_or_default();
     let frame = lowering.frame();
     for (name, value) in inner {
         if let Some(value) = value {
@@ -104,7 +106,7 @@ pub fn lower_within(
         }
     }
     for binding in &formula.bindings {
-        frame.names.insert(binding.name.text.clone(), scope::Meaning::Pending(binding));
+        frame.names.insert(&binding.name.text, scope::Meaning::Pending(binding));
     }
     let mut free = Vec::with_capacity(indices.len());
     for (name, axis) in indices {
@@ -167,8 +169,9 @@ struct Lowering<'d> {
     /// What helpers gave for given arguments, so that a chain of helpers costs no more than its graph.
     helper_results: Map<(String, Vec<NodeId>, Vec<IndexId>), NodeId>,
     nonempty: Vec<(crate::graph::Range, Span)>,
-    /// The names of the losses that the body calls; `None` where two differ.
-    inner_names: std::collections::BTreeMap<String, Option<scope::Value>>,
+    /// The names of the losses that the body calls, where a formula in its scope may use them; `None` where two
+    /// differ.
+    inner_names: Option<std::collections::BTreeMap<&'d str, Option<scope::Value>>>,
     /// Whether undeclared names are inputs: in a bare formula.
     bare: bool,
 }
@@ -183,7 +186,7 @@ impl<'d> Lowering<'d> {
             calls: Vec::new(),
             helper_results: Map::default(),
             nonempty: Vec::new(),
-            inner_names: std::collections::BTreeMap::new(),
+            inner_names: None,
             bare,
         }
     }

@@ -13,7 +13,7 @@ mod regions;
 use crate::graph::{Graph, IndexListId, NodeId, Op, Reduction};
 use crate::number::Number;
 use crate::print::{document, text};
-use crate::simplify::simplify;
+use crate::simplify::{Fact, Simplified, replay, simplify};
 use constraints::Constraints;
 
 /// A step of a proof.
@@ -41,6 +41,9 @@ impl Proof {
         self.steps.push(Step { rule: rule.into(), before, after });
     }
 }
+
+/// Of a long simplification, so many steps are shown, and the last.
+const SHOWN_STEPS: usize = 30;
 
 /// How many cases may be gone through.
 const CASE_LIMIT: usize = 400;
@@ -86,6 +89,12 @@ pub(crate) fn text_of(graph: &mut Graph, node: NodeId) -> String {
     text(&document(graph, node, &[])).split('\n').map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
+/// A condition in the language.
+fn condition_text(graph: &mut Graph, condition: NodeId) -> String {
+    let bracket = graph.iverson(condition);
+    text_of(graph, bracket).trim_start_matches('[').trim_end_matches(']').to_owned()
+}
+
 struct Attempt<'g> {
     graph: &'g mut Graph,
     proof: Proof,
@@ -110,24 +119,19 @@ impl Attempt<'_> {
             return true;
         }
         let difference = self.graph.sub(a, b);
-        let before = self.text(difference);
         let simplified = simplify(self.graph, difference);
         if self.graph.is_zero(simplified.node) {
-            self.proof.push("the difference simplifies to 0", before, "0".to_owned());
-            self.proof.facts.extend(simplified.assumptions);
+            self.push_simplification("the difference", difference, &simplified);
             return true;
         }
         let sides = nodes.map(|n| simplify(self.graph, n));
         if sides[0].node == sides[1].node {
             for (node, side) in nodes.into_iter().zip(&sides) {
-                let (before, after) = (self.text(node), self.text(side.node));
-                if before != after {
-                    self.proof.push("simplify", before, after);
-                }
-                self.proof.facts.extend(side.assumptions.iter().cloned());
+                self.push_simplification("one side", node, side);
             }
             return true;
         }
+        let before = self.text(difference);
         if normal_form::is_zero(self.graph, difference) {
             self.proof.push("the normal form of the difference is 0", before, "0".to_owned());
             return true;
@@ -139,6 +143,28 @@ impl Attempt<'_> {
             self.proof.facts.truncate(mark.1);
         }
         proved
+    }
+
+    /// The rewritings of a simplification, a step each.
+    fn push_simplification(&mut self, what: &str, start: NodeId, simplified: &Simplified) {
+        let lines = replay(self.graph, start, &simplified.steps, simplified.node);
+        let mut before = self.text(start);
+        let count = lines.len();
+        for (at, (rule, node)) in lines.into_iter().enumerate() {
+            if at >= SHOWN_STEPS && at + 1 < count {
+                continue;
+            }
+            let after = self.text(node);
+            self.proof.push(format!("{what}: {rule}"), before, after.clone());
+            before = after;
+        }
+        for fact in &simplified.facts {
+            let text = match fact {
+                Fact::SumsToOne(text) => text.clone(),
+                Fact::Holds(condition) => condition_text(self.graph, *condition),
+            };
+            self.proof.facts.push(text);
+        }
     }
 
     fn by_cases(&mut self, nodes: [NodeId; 2], known: &Constraints, nesting: usize) -> bool {

@@ -21,4 +21,5 @@ mod recognition;
 mod references;
 mod roundtrip;
 mod rules;
+mod steps;
 mod tidy;
