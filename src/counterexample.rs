@@ -280,9 +280,9 @@ impl Sampler {
             }
             let all: Vec<&Point> = points.iter().map(|(_, point)| point).collect();
             let values = self.values(&[first, second], indices, &all);
-            for ((style, point), values) in points.iter().zip(&values) {
+            for (point, values) in points.iter().zip(&values) {
                 let [a, b] = values.as_slice() else { continue };
-                self.look(&mut search, *style, point, [first, second], indices, a, b);
+                self.look(&mut search, point, [first, second], indices, [a, b]);
             }
             if search.different.is_some() {
                 break;
@@ -316,17 +316,17 @@ impl Sampler {
         agreements >= 20
     }
 
-    #[allow(clippy::too_many_arguments)]
+    /// Notes what the values at one point say.
     fn look(
         &self,
         search: &mut Search,
-        style: Style,
-        point: &Point,
+        (style, point): &(Style, Point),
         roots: [NodeId; 2],
         indices: &[IndexId],
-        a: &[Extended],
-        b: &[Extended],
+        [a, b]: [&[Extended]; 2],
     ) {
+        let style = *style;
+        let is_defined = |root: NodeId| self.is_defined(root, point);
         let mut agrees = false;
         for at in 0..a.len().max(b.len()) {
             let (x, y) = (a.get(at).or(a.first()), b.get(at).or(b.first()));
@@ -339,18 +339,15 @@ impl Sampler {
             };
             match (x.is_finite(), y.is_finite()) {
                 (true, true) if !differ(x, y, style) => agrees = true,
-                (true, true) if search.different.is_none() => {
-                    if self.is_defined(roots[0], point) == Some(true)
-                        && self.is_defined(roots[1], point) == Some(true)
-                    {
-                        search.different = Some(found());
-                    }
+                (true, true)
+                    if search.different.is_none()
+                        && roots.iter().all(|root| is_defined(*root) == Some(true)) =>
+                {
+                    search.different = Some(found());
                 }
                 (true, false) | (false, true) if search.only_one_defined.is_none() => {
                     let (good, bad) = if x.is_finite() { (roots[0], roots[1]) } else { (roots[1], roots[0]) };
-                    if self.is_defined(good, point) == Some(true)
-                        && self.is_defined(bad, point) == Some(false)
-                    {
+                    if is_defined(good) == Some(true) && is_defined(bad) == Some(false) {
                         search.only_one_defined = Some(found());
                     }
                 }

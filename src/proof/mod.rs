@@ -10,10 +10,11 @@ mod normal_form;
 mod polynomial;
 mod regions;
 
+use crate::derivation::fact_text;
 use crate::graph::{Graph, IndexListId, NodeId, Op, Reduction};
 use crate::number::Number;
 use crate::print::{document, text};
-use crate::simplify::{Fact, Simplified, replay, simplify};
+use crate::simplify::{Simplified, replay, simplify};
 use constraints::Constraints;
 
 /// A step of a proof.
@@ -89,12 +90,6 @@ pub(crate) fn text_of(graph: &mut Graph, node: NodeId) -> String {
     text(&document(graph, node, &[])).split('\n').map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
-/// A condition in the language.
-fn condition_text(graph: &mut Graph, condition: NodeId) -> String {
-    let bracket = graph.iverson(condition);
-    text_of(graph, bracket).trim_start_matches('[').trim_end_matches(']').to_owned()
-}
-
 struct Attempt<'g> {
     graph: &'g mut Graph,
     proof: Proof,
@@ -159,10 +154,7 @@ impl Attempt<'_> {
             before = after;
         }
         for fact in &simplified.facts {
-            let text = match fact {
-                Fact::SumsToOne(text) => text.clone(),
-                Fact::Holds(condition) => condition_text(self.graph, *condition),
-            };
+            let text = fact_text(self.graph, fact);
             self.proof.facts.push(text);
         }
     }
