@@ -291,7 +291,7 @@ impl Sampler {
         search
     }
 
-    /// Whether both have the same values at ordinary points, where no argument is at a kink.
+    /// Whether `first` is defined and has the values of `second` at ordinary points, where no argument is at a kink.
     pub fn agrees_where_smooth(&self, first: NodeId, second: NodeId, indices: &[IndexId]) -> bool {
         let mut agreements = 0;
         for round in Self::rounds() {
@@ -308,6 +308,7 @@ impl Sampler {
                     match (x.is_finite(), y.is_finite()) {
                         (true, true) if differ(*x, *y, *style) => return false,
                         (true, true) => agreements += 1,
+                        (false, true) => return false,
                         _ => {}
                     }
                 }

@@ -159,16 +159,28 @@ impl Library {
             return Ok(check);
         }
         let not_mine = search.only_one_defined.as_ref().filter(|found| !found.first.is_finite());
+        let proof =
+            prove_equal(&mut graph, mine, simplified).or_else(|| prove_equal(&mut graph, mine, truth));
         if let Some(found) = not_mine {
-            check.verdict = Verdict::Different;
-            check.counterexample = Some(Difference::new(found));
+            // Where there is no derivative but by convention, a formula that is undefined is not wrong.
+            let is_right = (proof.is_some() || search.agreements >= ENOUGH_POINTS)
+                && sampler.agrees_where_smooth(mine, simplified, &own.indices);
+            let point = Difference::new(found);
+            if !is_right {
+                check.verdict = Verdict::Different;
+                check.diagnosis = Some(format!(
+                    "the formula is not defined at a point where the derivative is; write `{}`",
+                    check.derived
+                ));
+                check.counterexample = Some(point);
+                return Ok(check);
+            }
             check.diagnosis = Some(format!(
-                "the formula is not defined at a point where the derivative is; write `{}`",
-                check.derived
+                "the formula is not defined at {}, a kink, where the derivative is {} by convention",
+                point.text, point.second
             ));
-            return Ok(check);
         }
-        match prove_equal(&mut graph, mine, simplified).or_else(|| prove_equal(&mut graph, mine, truth)) {
+        match proof {
             Some(proof) if search.agreements > 0 => {
                 check.verdict = Verdict::Equal;
                 check.proof = "symbolic";

@@ -11,6 +11,7 @@ mod polynomial;
 mod regions;
 
 use crate::derivation::fact_text;
+use crate::function::Function;
 use crate::graph::{Graph, IndexListId, NodeId, Op, Reduction};
 use crate::number::Number;
 use crate::print::{document, text};
@@ -90,6 +91,29 @@ pub(crate) fn text_of(graph: &mut Graph, node: NodeId) -> String {
     text(&document(graph, node, &[])).split('\n').map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
+/// Whether a division by the number 0 takes part in the value of `node`, whichever branches are taken.
+fn divides_by_zero(graph: &Graph, node: NodeId) -> bool {
+    let mut seen = fixedbitset::FixedBitSet::with_capacity(graph.len());
+    let mut pending = vec![node];
+    while let Some(part) = pending.pop() {
+        if seen.put(part.position()) {
+            continue;
+        }
+        let operands = graph.operands(part);
+        match graph.op(part) {
+            Op::Power if graph.is_zero(operands[0]) => {
+                if graph.as_constant(operands[1]).is_some_and(Number::is_negative) {
+                    return true;
+                }
+            }
+            Op::Linear | Op::Product | Op::Power => pending.extend_from_slice(operands),
+            Op::Function(function) if function != Function::Xlogy => pending.extend_from_slice(operands),
+            _ => {}
+        }
+    }
+    false
+}
+
 struct Attempt<'g> {
     graph: &'g mut Graph,
     proof: Proof,
@@ -111,6 +135,11 @@ impl Attempt<'_> {
         if a == b {
             let shown = self.text(a);
             self.proof.push("identical in canonical form", shown.clone(), shown);
+            return true;
+        }
+        if nodes.iter().any(|node| divides_by_zero(self.graph, *node)) {
+            let shown = self.text(a);
+            self.proof.push("one side is not defined in this case", shown, String::new());
             return true;
         }
         let difference = self.graph.sub(a, b);

@@ -81,6 +81,12 @@ fn right_derivatives_are_proved() {
     check_right("js", "p", "(log(p) - log((p + q)/2))/2", 1);
     check_right("mse", "x", "2", 2);
     check_right("bce_with_logits", "z", "sigmoid(z)*sigmoid(-z)", 2);
+    // As papers print them: 0/0 where two points are identical, which is a kink.
+    check_right("triplet", "a", "if dp - dn + margin > 0 then (a - p)/dp - (a - n)/dn else 0", 1);
+    let found = check("contrastive", "a", "same*(a - b) - (1 - same)*max(0, margin - d)*(a - b)/d", 1, false);
+    assert_eq!(found.verdict, Verdict::Equal, "{found:?}");
+    assert!(found.diagnosis.unwrap().contains("by convention"));
+    check_right("l2", "x", "(x - y)/norm[k](x - y)", 1);
     check_right("gan_discriminator", "fake", "1/(size[m]*(1 - fake))", 1);
 }
 
