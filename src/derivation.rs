@@ -145,7 +145,7 @@ impl Derivation {
 }
 
 /// A fact in the language.
-fn fact_text(graph: &mut Graph, fact: &Fact) -> String {
+pub(crate) fn fact_text(graph: &mut Graph, fact: &Fact) -> String {
     match fact {
         Fact::SumsToOne(text) => text.clone(),
         Fact::Holds(condition) => {

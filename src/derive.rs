@@ -141,6 +141,11 @@ impl Loss {
         Ok(Derivation::all(graph, &origin, rows.into_iter().zip(results).collect(), &named))
     }
 
+    /// The input of that name, if there can be a derivative with respect to it.
+    pub(crate) fn differentiable(&self, name: &str) -> Result<VariableId, Error> {
+        Ok(self.variables(&[name])?[0])
+    }
+
     fn variables(&self, names: &[&str]) -> Result<Vec<VariableId>, Error> {
         let mut variables = Vec::with_capacity(names.len());
         for name in names {

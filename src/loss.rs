@@ -3,7 +3,7 @@
 use crate::diagnostic::{Diagnostic, Error, Fault};
 use crate::graph::{Domain, Graph, Map, NodeId, VariableId};
 use crate::library::Library;
-use crate::lower::{Lowered, lower};
+use crate::lower::{Lowered, lower, lower_within};
 use crate::number::Number;
 use crate::print::{Document, document};
 use crate::source::{Sources, Span};
@@ -84,6 +84,10 @@ impl Loss {
     /// The node of the formula.
     pub fn root(&self) -> NodeId {
         self.lowered.root
+    }
+
+    pub(crate) fn tree(&self) -> &tree::Loss {
+        &self.tree
     }
 
     pub(crate) fn lowered(&self) -> &Lowered {
@@ -254,15 +258,7 @@ impl Library {
     /// # Errors
     /// The text is neither; or a mistake in the formula or an assumption.
     pub fn loss_with(&self, text: &str, assumptions: &[String]) -> Result<Loss, Error> {
-        let mut sources = self.sources.clone();
-        let mut assumed = Vec::with_capacity(assumptions.len());
-        for assumption in assumptions {
-            let source = Arc::make_mut(&mut sources).add("<assume>", assumption.as_str());
-            match parse_parameter(assumption, source) {
-                Ok(parameter) => assumed.push(parameter),
-                Err(errors) => return Err(Error::new(errors, sources)),
-            }
-        }
+        let (mut sources, assumed) = self.assumed(self.sources.clone(), assumptions)?;
         let name = text.trim();
         if let Some(tree) = self.definitions.loss(name) {
             return Loss::elaborate(self, Arc::new(tree.clone()), sources, &assumed);
@@ -288,6 +284,47 @@ impl Library {
             ));
         }
         Loss::elaborate(self, tree, sources, &assumed)
+    }
+
+    fn assumed(
+        &self,
+        mut sources: Arc<Sources>,
+        assumptions: &[String],
+    ) -> Result<(Arc<Sources>, Vec<tree::Parameter>), Error> {
+        let mut assumed = Vec::with_capacity(assumptions.len());
+        for assumption in assumptions {
+            let source = Arc::make_mut(&mut sources).add("<assume>", assumption.as_str());
+            match parse_parameter(assumption, source) {
+                Ok(parameter) => assumed.push(parameter),
+                Err(errors) => return Err(Error::new(errors, sources)),
+            }
+        }
+        Ok((sources, assumed))
+    }
+
+    /// Assumptions as declarations.
+    pub(crate) fn assumptions(&self, texts: &[String]) -> Result<Vec<tree::Parameter>, Error> {
+        Ok(self.assumed(self.sources.clone(), texts)?.1)
+    }
+
+    /// `loss` with a formula read in its scope, as the last of its names: see [`lower_within`].
+    pub(crate) fn within(
+        &self,
+        loss: &Loss,
+        assumptions: &[String],
+        formula: &str,
+        indices: &[(String, String)],
+    ) -> Result<Loss, Error> {
+        let (mut sources, assumed) = self.assumed(loss.sources.clone(), assumptions)?;
+        let source = Arc::make_mut(&mut sources).add("<derivative>", formula);
+        let tree = match parse_formula(formula, source) {
+            Ok(tree) => tree,
+            Err(errors) => return Err(Error::new(errors, sources)),
+        };
+        match lower_within(&self.definitions, &loss.tree, &assumed, &tree, indices) {
+            Ok(lowered) => Ok(Loss { tree: loss.tree.clone(), sources, lowered }),
+            Err(errors) => Err(Error::new(errors, sources)),
+        }
     }
 
     /// The loss that a formula defines.

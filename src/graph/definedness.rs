@@ -50,7 +50,12 @@ impl Graph {
     }
 
     /// Whether `node` is defined wherever its operands are, if `lengths` are positive and all of `facts` hold.
-    fn is_defined_by_operands(&mut self, node: NodeId, lengths: &[NodeId], facts: &[NodeId]) -> bool {
+    pub(crate) fn is_defined_by_operands(
+        &mut self,
+        node: NodeId,
+        lengths: &[NodeId],
+        facts: &[NodeId],
+    ) -> bool {
         let operands = self.operands(node).to_vec();
         match self.op(node) {
             Op::Access(variable) => {

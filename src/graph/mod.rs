@@ -14,6 +14,7 @@ mod condition;
 mod definedness;
 mod element;
 mod facts;
+mod import;
 mod index;
 mod linear;
 mod op;
@@ -23,6 +24,7 @@ mod substitute;
 mod view;
 
 pub use crate::interval::Interval;
+pub use import::Correspondence;
 pub use index::{Index, Range};
 pub use op::{Op, Reduction};
 pub(crate) use reduce::orders;

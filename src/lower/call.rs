@@ -366,9 +366,24 @@ impl<'d> Lowering<'d> {
         let was_bare = std::mem::replace(&mut self.bare, false);
         let node = self.number(&loss.body);
         self.bare = was_bare;
-        self.frames.pop();
+        let callee = self.frames.pop();
         self.calls.pop();
+        if self.frames.len() == 1 {
+            self.remember_names(callee);
+        }
         node
+    }
+
+    /// Keeps what the names of a called loss stand for, for formulas in the scope of the caller.
+    fn remember_names(&mut self, callee: Option<Frame<'d>>) {
+        let Some(inner) = &mut self.inner_names else { return };
+        for (name, meaning) in callee.into_iter().flat_map(|frame| frame.names) {
+            let Meaning::Value(value) = meaning else { continue };
+            let known = inner.entry(name).or_insert_with(|| Some(value.clone()));
+            if known.as_ref().is_some_and(|k| k.node != value.node) {
+                *known = None;
+            }
+        }
     }
 
     /// An argument for an input with axes: the indices that the caller leaves open become the input's axes, those

@@ -79,7 +79,7 @@ impl<'d> Lowering<'d> {
         })
     }
 
-    fn domain(&mut self, variable: VariableId, domain: &tree::Domain, span: Span) -> Domain {
+    pub(super) fn domain(&mut self, variable: VariableId, domain: &tree::Domain, span: Span) -> Domain {
         match domain {
             tree::Domain::Interval(low, high) => {
                 let end =
@@ -186,6 +186,8 @@ impl<'d> Lowering<'d> {
             });
             frame.names.insert(&used.name.text, Meaning::Variable(id));
         }
+        let calls = std::mem::take(&mut uses.calls);
+        self.take_parameters(&calls, bodies, bindings);
         // A name inside brackets that nothing binds is a position given as data: `logp[t]`.
         for (name, axis) in uses.positions {
             if let (Some(id), Some(axis)) = (self.graph.find_variable(name), self.graph.find_axis(&axis)) {
@@ -208,6 +210,7 @@ struct Use<'e> {
 /// The names that a bare formula uses.
 #[derive(Default)]
 struct Uses<'e> {
+    calls: Vec<&'e Call>,
     defined: Set<&'e str>,
     /// Index names bound around the current place.
     bound: Vec<&'e str>,
@@ -285,6 +288,7 @@ impl<'e> Uses<'e> {
             }
             ExpressionKind::Call(call) => {
                 let Call { indices, filter, arguments, hyperparameters, .. } = &**call;
+                self.calls.push(call);
                 let depth = self.bound.len();
                 for binder in indices {
                     match &binder.range {

@@ -35,6 +35,14 @@ impl Definitions {
         }
     }
 
+    /// The helper of that name.
+    pub fn helper(&self, name: &str) -> Option<&tree::Helper> {
+        match self.find(name) {
+            Some(Definition::Helper(helper)) => Some(helper),
+            _ => None,
+        }
+    }
+
     /// The names of the losses, in alphabetical order.
     pub fn losses(&self) -> Vec<&str> {
         self.names(|definition| matches!(definition, Definition::Loss(_)))

@@ -178,6 +178,33 @@ impl PartialEq for Expression {
     }
 }
 
+impl Expression {
+    /// The expressions that it is directly made of, in the order written.
+    pub fn operands(&self) -> Vec<&Expression> {
+        match &self.kind {
+            ExpressionKind::Number(_) | ExpressionKind::Name(_) | ExpressionKind::Missing => Vec::new(),
+            ExpressionKind::Access { indices, .. } => indices.iter().collect(),
+            ExpressionKind::Call(call) => {
+                let ranges = call.indices.iter().filter_map(|binder| binder.range.as_deref());
+                let values = call.hyperparameters.iter().map(|(_, value)| value);
+                ranges
+                    .flat_map(|range| [&range.0, &range.1])
+                    .chain(call.filter.as_deref())
+                    .chain(&call.arguments)
+                    .chain(values)
+                    .collect()
+            }
+            ExpressionKind::Sum(terms) => terms.iter().map(|t| &t.operand).collect(),
+            ExpressionKind::Product(factors) => factors.iter().map(|f| &f.operand).collect(),
+            ExpressionKind::Power(a, b) => vec![&**a, &**b],
+            ExpressionKind::Absolute(a) | ExpressionKind::Iverson(a) | ExpressionKind::Not(a) => vec![&**a],
+            ExpressionKind::If(parts) => parts.iter().collect(),
+            ExpressionKind::Compare(_, sides) => sides.iter().collect(),
+            ExpressionKind::And(all) | ExpressionKind::Or(all) => all.iter().collect(),
+        }
+    }
+}
+
 /// The forms of expressions and conditions. Parentheses leave no trace.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ExpressionKind {

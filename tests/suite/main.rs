@@ -2,6 +2,8 @@
 
 mod commands;
 mod derivations;
+mod diagnosis;
+mod equivalence;
 mod evaluate;
 mod examples;
 mod faults;
@@ -11,6 +13,7 @@ mod grammar;
 mod interpreter;
 mod kinks;
 mod library;
+mod lint;
 mod operations;
 mod papers;
 mod points;
