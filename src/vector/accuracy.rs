@@ -98,7 +98,7 @@ elementary! {
     /// log(1 - exp(-x))
     Log1mexp log1mexp(x) single 2.0 double 2.0;
     /// 1/(1 + exp(-x))
-    Sigmoid sigmoid(x) single 2.5 double 2.5;
+    Sigmoid sigmoid(x) single 2.0 double 2.0;
     /// log(1 + exp(x))
     Softplus softplus(x) single 2.0 double 2.0;
     /// log(x/(1 - x))

@@ -41,6 +41,21 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("print", &["syntax", "differentiate", "simplify", "evaluate", "library", "loss", "cli"]),
     ("evaluate", &["syntax", "lower", "differentiate", "simplify", "print", "library", "loss", "cli"]),
     ("function", &["syntax", "graph", "lower", "evaluate"]),
+    (
+        "vector",
+        &[
+            "syntax",
+            "graph",
+            "lower",
+            "differentiate",
+            "simplify",
+            "print",
+            "evaluate",
+            "library",
+            "loss",
+            "cli",
+        ],
+    ),
 ];
 
 #[test]

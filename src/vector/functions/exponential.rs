@@ -99,7 +99,10 @@ pub fn exp_of_minus_abs<L: Lanes>(l: L, x: L::Register) -> L::Register {
 /// sigmoid(x) of e = exp(-|x|).
 #[inline(always)]
 fn sigmoid_of_exp<L: Lanes>(l: L, x: L::Register, e: L::Register) -> L::Register {
-    l.div(l.select(l.less(x, l.zero()), e, l.one()), l.add(l.one(), e))
+    // What the sum loses is nearly a unit in the last place of a small quotient.
+    let (sum, lost) = ordered_sum(l, l.one(), e);
+    let quotient = l.div(l.select(l.less(x, l.zero()), e, l.one()), sum);
+    l.neg_mul_add(quotient, lost, quotient)
 }
 
 /// softplus(x) of e = exp(-|x|).

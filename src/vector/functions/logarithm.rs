@@ -78,12 +78,29 @@ pub fn log1p<L: Lanes>(l: L, x: L::Register) -> L::Register {
 /// log(u + lost), where `lost` is within the rounding of `u`, which is not subnormal.
 #[inline(always)]
 fn log_of_sum<L: Lanes>(l: L, u: L::Register, lost: L::Register) -> L::Register {
+    let (f, low, k) = sum_parts(l, u, lost);
+    edges(l, u, log_of_parts(l, f, low, k))
+}
+
+/// log(u + lost), where `lost` is within the rounding of `u`, and zero if that is subnormal.
+#[inline(always)]
+fn log_of_any_sum<L: Lanes>(l: L, u: L::Register, lost: L::Register) -> L::Register {
+    let subnormal = l.less(u, smallest_normal(l));
+    let lift = l.constant(f64::from(L::PRECISION));
+    let lifted = l.select(subnormal, l.mul(u, l.power_of_two(lift)), u);
+    let (f, low, k) = sum_parts(l, lifted, lost);
+    let k = l.select(subnormal, l.sub(k, lift), k);
+    edges(l, u, log_of_parts(l, f, low, k))
+}
+
+/// `f`, `low` and `k`, with u + lost = (1 + f + low)*2^k.
+#[inline(always)]
+fn sum_parts<L: Lanes>(l: L, u: L::Register, lost: L::Register) -> (L::Register, L::Register, L::Register) {
     let (m, k) = l.split(u);
     // Where the power would be subnormal, what was lost does not count.
     let scale = l.power_of_two(l.max_or_second(l.constant(2.0 - L::BIAS), l.neg(k)));
     let (f, low) = ordered_sum(l, l.sub(m, l.one()), l.mul(lost, scale));
-    let result = log_of_parts(l, f, low, k);
-    edges(l, u, result)
+    (f, low, k)
 }
 
 /// k*log(2) + log(1 + f + low), for 1 + f in [sqrt(1/2), sqrt(2)] and a `low` that is within the rounding of 1 + f.
@@ -150,14 +167,7 @@ pub fn logit<L: Lanes>(l: L, x: L::Register) -> L::Register {
     let excess = l.div(distance, l.select(below, x, other));
     let u = l.select(near, l.add(l.one(), excess), l.div(x, other));
     let lost = l.select(near, l.sub(excess, l.sub(u, l.one())), l.zero());
-    // A quotient may be subnormal, as its numerator is; then the denominator is one.
-    let tiny = l.less(x, smallest_normal(l));
-    let lift = l.constant(f64::from(L::PRECISION));
-    let (m, k) = l.split(l.select(tiny, l.mul(u, l.power_of_two(lift)), u));
-    let scale = l.power_of_two(l.max_or_second(l.constant(2.0 - L::BIAS), l.neg(k)));
-    let (f, low) = ordered_sum(l, l.sub(m, l.one()), l.mul(lost, scale));
-    let result = log_of_parts(l, f, low, l.select(tiny, l.sub(k, lift), k));
-    let result = edges(l, u, result);
+    let result = log_of_any_sum(l, u, lost);
     l.select(below, l.neg(result), result)
 }
 
@@ -171,7 +181,11 @@ pub fn xlogy<L: Lanes>(l: L, x: L::Register, y: L::Register) -> L::Register {
 #[inline(always)]
 pub fn log1mexp<L: Lanes>(l: L, x: L::Register) -> L::Register {
     let minus = l.neg(x);
-    let near = log(l, l.neg(expm1(l, minus)));
-    let far = log1p(l, l.neg(exp(l, minus)));
-    l.select(l.less(x, l.constant(std::f64::consts::LN_2)), near, far)
+    let near = l.less(x, l.constant(std::f64::consts::LN_2));
+    // The difference itself where it is small, or else with what it loses.
+    let e = exp(l, minus);
+    let difference = l.sub(l.one(), e);
+    let u = l.select(near, l.neg(expm1(l, minus)), difference);
+    let lost = l.select(near, l.zero(), l.sub(l.sub(l.one(), difference), e));
+    log_of_any_sum(l, u, lost)
 }

@@ -13,6 +13,8 @@ pub fn reciprocal_sqrt<L: Lanes>(l: L, x: L::Register) -> L::Register {
 }
 
 /// A power to a whole number that is the same in all lanes, by multiplication; 1/x^|n| if it is negative.
+///
+/// Its error is at most |n| units in the last place.
 #[inline(always)]
 pub fn powi<L: Lanes>(l: L, x: L::Register, n: i32) -> L::Register {
     let (mut square, mut rest) = (x, n.unsigned_abs());
