@@ -125,6 +125,8 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     fn div(self, a: Self::Register, b: Self::Register) -> Self::Register;
     /// a*b + c, rounded once. Slow on a processor without the instruction.
     fn mul_add(self, a: Self::Register, b: Self::Register, c: Self::Register) -> Self::Register;
+    /// a*b + c, rounded once where that is an instruction, and else twice: for sums whose last term outweighs the others.
+    fn mul_add_estimate(self, a: Self::Register, b: Self::Register, c: Self::Register) -> Self::Register;
     /// a*b - c, rounded once.
     #[inline(always)]
     fn mul_sub(self, a: Self::Register, b: Self::Register, c: Self::Register) -> Self::Register {
@@ -371,6 +373,10 @@ macro_rules! lanes {
             #[inline(always)]
             fn mul_add(self, a: S::$register, b: S::$register, c: S::$register) -> S::$register {
                 self.0.$mul_add(a, b, c)
+            }
+            #[inline(always)]
+            fn mul_add_estimate(self, a: S::$register, b: S::$register, c: S::$register) -> S::$register {
+                if S::IS_SCALAR { self.add(self.mul(a, b), c) } else { self.mul_add(a, b, c) }
             }
             #[inline(always)]
             fn sqrt(self, a: S::$register) -> S::$register {

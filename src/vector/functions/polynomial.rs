@@ -62,7 +62,7 @@ pub fn largest<L: Lanes>(l: L) -> L::Register {
 fn horner<L: Lanes, const N: usize>(l: L, x: L::Register, coefficients: &[f64; N]) -> L::Register {
     let mut value = l.constant(coefficients[N - 1]);
     for n in (0..N - 1).rev() {
-        value = l.mul_add(value, x, l.constant(coefficients[n]));
+        value = l.mul_add_estimate(value, x, l.constant(coefficients[n]));
     }
     value
 }
