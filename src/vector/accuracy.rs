@@ -134,7 +134,7 @@ elementary! {
     /// 1/sqrt(x)
     ReciprocalSqrt reciprocal_sqrt(x) single 1.5 double 1.5;
     /// x*log(y)
-    Xlogy xlogy(x, y) single 1.5 double 1.5;
+    Xlogy xlogy(x, y) single 2.0 double 2.0;
     /// The greatest whole number that is not greater: exact.
     Floor floor(x) single 0.0 double 0.0;
     /// The nearest whole number: exact.

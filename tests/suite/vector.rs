@@ -122,18 +122,22 @@ fn single_precision_agrees_with_double() {
     // A step that is coprime to powers of two visits every exponent and all kinds of significands.
     const STEP: usize = 40_009;
     let arguments: Vec<f32> = (0..=u32::MAX).step_by(STEP).map(f32::from_bits).collect();
-    let wide: Vec<f64> = arguments.iter().map(|x| f64::from(*x)).collect();
+    // Seconds for pairs: of moderate size, and in no step with the firsts.
+    let seconds: Vec<f32> =
+        (0..arguments.len()).map(|n| (n as f32 * 0.618_034).fract() * 8.0 - 3.0).collect();
+    let widened = |values: &[f32]| -> Vec<f64> { values.iter().map(|x| f64::from(*x)).collect() };
+    let wide = [widened(&arguments), widened(&seconds)];
     let mut failures = String::new();
-    for function in Elementary::ALL.iter().copied().filter(|f| f.arity() == 1) {
-        let mut exact = vec![0.0; wide.len()];
-        function.apply(Level::detect(), &[&wide], &mut exact);
+    for function in Elementary::ALL.iter().copied() {
+        let mut exact = vec![0.0; arguments.len()];
+        function.apply(Level::detect(), &[&wide[0], &wide[1]], &mut exact);
         for level in Level::available() {
             let mut result = vec![0.0_f32; arguments.len()];
-            function.apply(level, &[&arguments], &mut result);
+            function.apply(level, &[&arguments, &seconds], &mut result);
             let errors = result.iter().zip(&exact).map(|(result, exact)| single_error(*result, *exact));
             // The double is itself rounded, by next to nothing in these units.
             failures += &check_errors(function, level, function.single_bound() + 1e-6, errors, |n| {
-                format!("{:e}: {:e}, not {:e}", arguments[n], result[n], exact[n])
+                format!("{:e}, {:e}: {:e}, not {:e}", arguments[n], seconds[n], result[n], exact[n])
             });
         }
     }
