@@ -3,8 +3,9 @@
 use crate::differentiate::Derivative;
 use crate::graph::{Graph, NodeId};
 use crate::lower::Named;
-use crate::print::{Document, document, dot, latex, text, unicode};
-use crate::simplify::Simplified;
+use crate::print::{Document, Form, document, dot, latex, text, unicode};
+use crate::simplify::{Fact, Simplified, Step};
+use crate::steps::DerivationSteps;
 use std::fmt;
 
 /// The derivative of a loss with respect to one or two of its inputs.
@@ -18,17 +19,36 @@ pub struct Derivation {
     node: NodeId,
     document: Document,
     assumptions: Vec<String>,
+    origin: Origin,
+    steps: Vec<Step>,
+    named: Vec<Named>,
+}
+
+/// What was differentiated.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    /// The formula as it was written.
+    pub written: NodeId,
+    /// The steps from there to what was differentiated.
+    pub recognition: Vec<Step>,
+    /// What was differentiated.
+    pub root: NodeId,
 }
 
 impl Derivation {
     pub(crate) fn new(
         mut graph: Graph,
+        origin: Origin,
         derivatives: Vec<Derivative>,
         result: Simplified,
         named: &[Named],
     ) -> Self {
         let document = document(&mut graph, result.node, named);
-        Derivation { graph, derivatives, node: result.node, document, assumptions: result.assumptions }
+        let mut assumptions: Vec<String> = result.facts.iter().map(|f| fact_text(&mut graph, f)).collect();
+        assumptions.sort();
+        assumptions.dedup();
+        let (node, steps, named) = (result.node, result.steps, named.to_vec());
+        Derivation { graph, derivatives, node, document, assumptions, origin, steps, named }
     }
 
     /// What the derivative is with respect to: one name, or two for a second derivative.
@@ -79,6 +99,12 @@ impl Derivation {
         &self.assumptions
     }
 
+    /// The derivation from the loss to this form, a line a step.
+    pub fn steps(&self) -> DerivationSteps {
+        let raw: Vec<NodeId> = self.derivatives.iter().map(|d| d.node).collect();
+        DerivationSteps::new(self.graph.clone(), &self.origin, &raw, &self.steps, self.node, &self.named)
+    }
+
     /// In the language, with a `where` line for each name.
     pub fn text(&self) -> String {
         text(&self.document)
@@ -97,6 +123,24 @@ impl Derivation {
     /// For Graphviz.
     pub fn dot(&self) -> String {
         dot(&self.graph, self.node)
+    }
+}
+
+/// A fact in the language.
+fn fact_text(graph: &mut Graph, fact: &Fact) -> String {
+    match fact {
+        Fact::SumsToOne(text) => text.clone(),
+        Fact::Holds(condition) => {
+            let mut document = document(graph, *condition, &[]);
+            // `delta > 0`, and not `0 < delta`.
+            if let Form::Compare(comparison, sides) = &mut document.body
+                && matches!(sides[0], Form::Number(_))
+            {
+                *comparison = comparison.swapped();
+                sides.reverse();
+            }
+            text(&document)
+        }
     }
 }
 

@@ -193,18 +193,7 @@ pub enum ExpressionKind {
         indices: Vec<Expression>,
     },
     /// `log(p)`, `sum[i,j : i != j](e)`, `softmax[c](z)`, `focal(p, y; gamma = 0)`
-    Call {
-        /// The function, reduction, helper or loss.
-        function: Name,
-        /// What stands in the brackets before a colon.
-        indices: Vec<IndexBinder>,
-        /// What stands in the brackets after a colon.
-        filter: Option<Box<Expression>>,
-        /// What stands in the parentheses before a semicolon.
-        arguments: Vec<Expression>,
-        /// What stands in the parentheses after a semicolon.
-        hyperparameters: Vec<(Name, Expression)>,
-    },
+    Call(Box<Call>),
     /// `a - b + c`: at least two terms, or one that is subtracted (`-a`).
     Sum(Vec<Term>),
     /// `a*b/c`: at least two factors.
@@ -227,6 +216,21 @@ pub enum ExpressionKind {
     Or(Vec<Expression>),
     /// Stands where the text could not be read and a message was given.
     Missing,
+}
+
+/// A call of a function, reduction, helper or loss.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// What is called.
+    pub function: Name,
+    /// What stands in the brackets before a colon.
+    pub indices: Vec<IndexBinder>,
+    /// What stands in the brackets after a colon.
+    pub filter: Option<Box<Expression>>,
+    /// What stands in the parentheses before a semicolon.
+    pub arguments: Vec<Expression>,
+    /// What stands in the parentheses after a semicolon.
+    pub hyperparameters: Vec<(Name, Expression)>,
 }
 
 /// `c`, or `u in 0..3`, in the brackets of a reduction.

@@ -18,5 +18,6 @@ mod recognition;
 mod references;
 mod roundtrip;
 mod rules;
+mod steps;
 mod tidy;
 mod vector;
