@@ -342,3 +342,36 @@ fn whole_powers_are_products() {
         }
     }
 }
+
+/// What joins or moves lanes.
+#[test]
+fn lanes_are_read_joined_and_written() {
+    struct Moves<'a>(&'a [f64]);
+    impl Vectorized<f64> for Moves<'_> {
+        type Output = ();
+        #[inline(always)]
+        fn run<L: Lanes<Scalar = f64>>(self, l: L) {
+            let values = &self.0[..L::WIDTH];
+            let x = l.load(values);
+            assert_eq!(l.sum_of_lanes(x), values.iter().sum::<f64>());
+            assert_eq!(l.max_of_lanes(x), values.iter().copied().fold(f64::MIN, f64::max));
+            assert_eq!(l.min_of_lanes(x), values.iter().copied().fold(f64::MAX, f64::min));
+            let indices: Vec<u32> = (0..L::WIDTH as u32).rev().collect();
+            let reversed = l.to_array(l.gather(values, &indices));
+            assert!(values.iter().rev().eq(&reversed[..L::WIDTH]));
+            let mut part = [0.0; 1];
+            l.store_partial(&mut part, l.load_partial(&values[..1], 7.0));
+            assert_eq!(part[0], values[0]);
+            let with_nan = l.select(l.equal(x, l.splat(values[0])), l.constant(f64::NAN), x);
+            assert!(l.max_of_lanes(with_nan).is_nan() && l.min_of_lanes(with_nan).is_nan());
+            assert!(l.any(l.is_nan(with_nan)) && !l.any(l.is_nan(x)) && l.all(l.mask_from_real(x)));
+            for k in [-1074.0, -1030.0, -3.0, 0.0, 1.0, 700.0, 1023.0] {
+                let scaled = l.to_array(l.scale(l.constant(1.0), l.constant(k)))[0];
+                assert_eq!(scaled, libm::ldexp(1.0, k as i32));
+            }
+        }
+    }
+    for level in Level::available() {
+        level.dispatch(Moves(&[3.0, -8.0, 5.0, 16.0, -2.0, 1.0, 9.0, 4.0]));
+    }
+}
