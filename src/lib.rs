@@ -18,6 +18,7 @@
 //! simplify                graph -> shorter graph: rules as data, algebra of sums and products
 //! print                   graph -> text, Unicode, LaTeX, DOT
 //! evaluate                graph -> numbers: the reference evaluator, generic over floats
+//! vector                  registers of floats and elementary functions of them, for every instruction set
 //! library                 the built-in losses, in the language
 //! points, counterexample  points of the declared domains; the search for one at which two expressions differ
 //! proof                   that two expressions are equal: by simplification, a normal form, cases
@@ -78,6 +79,7 @@ pub mod source;
 mod steps;
 pub mod suggestion;
 pub mod syntax;
+pub mod vector;
 
 pub use derivation::Derivation;
 pub use diagnosis::{DerivativeCheck, DerivativeRequest};

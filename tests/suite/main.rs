@@ -27,3 +27,4 @@ mod rules;
 mod soundness;
 mod steps;
 mod tidy;
+mod vector;

@@ -48,6 +48,21 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("diagnosis", &["syntax", "lint", "kinds", "cli"]),
     ("lint", &["lower", "diagnosis", "equivalence", "cli"]),
     ("function", &["syntax", "graph", "lower", "evaluate"]),
+    (
+        "vector",
+        &[
+            "syntax",
+            "graph",
+            "lower",
+            "differentiate",
+            "simplify",
+            "print",
+            "evaluate",
+            "library",
+            "loss",
+            "cli",
+        ],
+    ),
 ];
 
 #[test]
