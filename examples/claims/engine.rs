@@ -1,11 +1,11 @@
 //! What claims are judged with: derivation, proof by simplification, bounds, and a search for counter-examples.
 
 use lossform::evaluate::Extended;
-use lossform::graph::{Domain, Op, Variable};
+use lossform::graph::{Domain, Variable};
 use lossform::interval::Interval;
 use lossform::real::Real;
 use lossform::simplify::simplify;
-use lossform::{Error, Loss, Request};
+use lossform::{Error, Loss, Request, Verdict, equivalence};
 use ndarray::{ArrayD, IxDyn};
 use std::collections::BTreeMap;
 
@@ -64,43 +64,10 @@ pub fn curvature(inputs: &str, text: &str, with_respect_to: &str) -> Result<Deri
     Ok(Derived::new(&formula(inputs, text)?.hessian_diagonal(with_respect_to)?.text()))
 }
 
-/// Whether simplification makes the difference of the two 0 wherever both are defined, or for each value of an
-/// input that takes only a few.
+/// Whether the two are proved to be the same for all inputs as declared.
 pub fn proves_equal(inputs: &str, first: &str, second: &str) -> Result<bool, Error> {
-    let mut open = vec![formula(inputs, &format!("({first}) - ({second})"))?];
-    while let Some(difference) = open.pop() {
-        let mut graph = difference.graph().clone();
-        let node = simplify(&mut graph, difference.root()).node;
-        if graph.is_zero(node) {
-            continue;
-        }
-        let cases = graph.reachable(&[node]).into_iter().find_map(|n| match graph.op(n) {
-            Op::Access(variable) => match &graph.variable(variable).domain {
-                Domain::Set(values) => Some((graph.variable(variable).name.clone(), values.clone())),
-                _ => None,
-            },
-            _ => None,
-        });
-        let Some((name, values)) = cases else { return Ok(false) };
-        for value in values {
-            open.push(difference.set(&[(name.clone(), value)])?);
-        }
-    }
-    Ok(true)
-}
-
-/// Whether the difference of the two does not depend on one of the inputs, whose domain is an interval, and is 0
-/// where that input has the value `at`: then it is 0 everywhere.
-pub fn proves_equal_along(
-    inputs: &str,
-    first: &str,
-    second: &str,
-    name: &str,
-    at: &str,
-) -> Result<bool, Error> {
-    let slope = gradient(inputs, &format!("({first}) - ({second})"), name)?;
-    let there = [first, second].map(|text| with_name_replaced(text, name, at));
-    Ok(slope.expression == "0" && proves_equal(inputs, &there[0], &there[1])?)
+    let found = equivalence(&formula(inputs, first)?, &formula(inputs, second)?, &[])?;
+    Ok(found.verdict == Verdict::Equal)
 }
 
 /// Between which values a formula lies for all inputs as declared, as far as it can be told.

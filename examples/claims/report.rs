@@ -73,26 +73,6 @@ impl Claim<'_> {
         Ok(())
     }
 
-    /// The argument needs the two to be equal: proved by their difference not depending on `name` and being 0 where
-    /// that is `at`.
-    pub fn needs_equal_along(
-        &mut self,
-        inputs: &str,
-        first: &str,
-        second: &str,
-        (name, at): (&str, &str),
-    ) -> Result<(), Error> {
-        let is_proved = engine::proves_equal_along(inputs, first, second, name, at)?;
-        self.complete &= is_proved;
-        let how = if is_proved {
-            format!("proved: the difference does not depend on {name}, and is 0 at {name} = {at}")
-        } else {
-            "not proved".to_owned()
-        };
-        self.note(&format!("{first} = {second} for {inputs}: {how}"));
-        Ok(())
-    }
-
     /// The argument needs the two to differ somewhere.
     pub fn needs_different(&mut self, inputs: &str, first: &str, second: &str) -> Result<(), Error> {
         match engine::counterexample(inputs, first, second)? {

@@ -169,11 +169,15 @@ impl<'d> Lowering<'d> {
         }
         // Indices that no access mentions and no range is given for take their range from the bare names below.
         let is_untold = |index: &&&str| uses.reduced.contains(**index) && !uses.accessed.contains(**index);
+        let calls = std::mem::take(&mut uses.calls);
         for (at, used) in uses.names.iter().enumerate() {
-            let axes: Vec<&str> = match &used.axes {
+            let mut axes: Vec<&str> = match &used.axes {
                 Some(axes) => axes.iter().map(String::as_str).collect(),
                 None => used.around.iter().flatten().filter(is_untold).copied().collect(),
             };
+            if axes.is_empty() && used.axes.is_none() {
+                axes = self.axes_of_parameter(&calls, &used.name.text);
+            }
             let id = VariableId(at as u32);
             let axes = axes.iter().enumerate().map(|(at, axis)| self.axis(axis, id, at)).collect();
             let id = self.graph.add_variable(Variable {
@@ -186,7 +190,6 @@ impl<'d> Lowering<'d> {
             });
             frame.names.insert(&used.name.text, Meaning::Variable(id));
         }
-        let calls = std::mem::take(&mut uses.calls);
         self.take_parameters(&calls, bodies, bindings);
         // A name inside brackets that nothing binds is a position given as data: `logp[t]`.
         for (name, axis) in uses.positions {

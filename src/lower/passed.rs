@@ -36,6 +36,16 @@ impl<'d> Lowering<'d> {
         }
     }
 
+    /// The axes of the input that `name` is first passed to as it is: a bare formula such as `kl(p, q)` means vectors.
+    pub(super) fn axes_of_parameter(&self, calls: &[&'d Call], name: &str) -> Vec<&'d str> {
+        let passed = calls.iter().find_map(|call| {
+            let signature = self.definitions.loss(&call.function.text)?.signature.as_ref()?;
+            let at = call.arguments.iter().position(|argument| plain(argument) == Some(name))?;
+            signature.inputs.get(at)
+        });
+        passed.map_or_else(Vec::new, |p| p.axes.iter().map(|axis| axis.text.as_str()).collect())
+    }
+
     fn take_parameter(&mut self, name: &str, parameter: &tree::Parameter) {
         let Some(id) = self.graph.find_variable(name) else { return };
         let own = self.graph.variable(id);

@@ -33,6 +33,14 @@ const CE: &str = "loss f(z[c] in logit, y[c] in simplex) = ";
 const PQ: &str = "loss f(p[c] in simplex, q[c] in simplex) = ";
 
 #[test]
+fn names_passed_to_a_loss_have_its_axes() {
+    check_equal("cross_entropy(z, y)", "-sum[c](y[c]*(z[c] - logsumexp[c](z[c])))", &["y[c] in simplex"]);
+    check_equal("kl(p, q) + kl(q, p)", "kl(q, p) + kl(p, q)", &[]);
+    let nll = lossform::Loss::parse("nll(l, t)").unwrap();
+    assert_eq!(nll.gradient("l").unwrap().to_string(), "-[c == t]");
+}
+
+#[test]
 fn equal_however_they_are_spelled() {
     for spelled in [
         "softplus(z) - y*z",

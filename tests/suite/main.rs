@@ -2,6 +2,7 @@
 
 mod commands;
 mod derivations;
+mod determinism;
 mod diagnosis;
 mod equivalence;
 mod evaluate;
