@@ -15,6 +15,9 @@ const ROUND_LIMIT: usize = 6;
 /// The most factors that are tried in front of a sum.
 const FACTOR_LIMIT: usize = 5;
 
+/// How many are tried where a sum is only looked at for what a proposal leads to.
+const FEW: usize = 3;
+
 /// The operands of a sum of six terms: longer ones are not looked at closely on the way.
 const SHORT_SUM: usize = 13;
 
@@ -295,8 +298,8 @@ impl<'g> Simplifier<'g> {
             proposals.extend(found.map(|node| (rule, node)));
         };
         match graph.op(node) {
-            Op::Linear => {
-                propose("common_factor", &mut algebra::factored(graph, node, few(graph, node)).into_iter());
+            Op::Linear if graph.operands(node).len() <= SHORT_SUM => {
+                propose("common_factor", &mut algebra::factored(graph, node, FEW).into_iter());
                 propose("common_denominator", &mut algebra::over_common_denominator(graph, node).into_iter());
             }
             Op::Product => {
@@ -304,10 +307,7 @@ impl<'g> Simplifier<'g> {
                 let expanded = algebra::expanded(graph, node);
                 if let Some(expanded) = expanded.filter(|e| graph.operands(*e).len() <= SHORT_SUM) {
                     propose("multiply_out", &mut [expanded].into_iter());
-                    propose(
-                        "common_factor",
-                        &mut algebra::factored(graph, expanded, few(graph, expanded)).into_iter(),
-                    );
+                    propose("common_factor", &mut algebra::factored(graph, expanded, FEW).into_iter());
                 }
             }
             Op::If => propose("factor_of_choice", &mut branch::shared_factor(graph, node).into_iter()),
@@ -323,12 +323,6 @@ impl<'g> Simplifier<'g> {
         self.log.append(&mut best_log);
         best
     }
-}
-
-/// How many factors are tried in front of a sum that is only looked at for what a proposal leads to: few, and none where
-/// it is long.
-fn few(graph: &Graph, sum: NodeId) -> usize {
-    if graph.operands(sum).len() <= SHORT_SUM { 3 } else { 0 }
 }
 
 impl Step {
