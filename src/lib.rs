@@ -18,6 +18,7 @@
 //! simplify                graph -> shorter graph: rules as data, algebra of sums and products
 //! print                   graph -> text, Unicode, LaTeX, DOT
 //! evaluate                graph -> numbers: the reference evaluator, generic over floats
+//! vector                  registers of floats and elementary functions of them, for every instruction set
 //! library                 the built-in losses, in the language
 //! cli                     the command line; alone reads files and prints
 //! ```
@@ -62,6 +63,7 @@ pub mod simplify;
 pub mod source;
 pub mod suggestion;
 pub mod syntax;
+pub mod vector;
 
 pub use derivation::Derivation;
 pub use diagnostic::Error;
