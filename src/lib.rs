@@ -44,12 +44,15 @@
 
 pub mod cli;
 pub mod comparison;
+mod compile;
 mod derivation;
 pub mod diagnostic;
 mod difference;
 pub mod differentiate;
 pub mod evaluate;
+mod fast;
 mod evaluation;
+mod execute;
 pub mod function;
 pub mod graph;
 pub mod interval;
