@@ -141,7 +141,7 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     /// The bits.
     fn to_bits(self, a: Self::Register) -> Self::Bits;
     /// The value of the bits.
-    fn from_bits(self, bits: Self::Bits) -> Self::Register;
+    fn of_bits(self, bits: Self::Bits) -> Self::Register;
     /// The same bits in every lane, of which a 32-bit lane takes the low half.
     fn splat_bits(self, bits: u64) -> Self::Bits;
     /// The bits that are set in both.
@@ -161,7 +161,7 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     /// The bits, shifted left past the significand: to where the exponent is.
     fn to_exponent_field(self, a: Self::Bits) -> Self::Bits;
     /// The bits of the exponent and the sign, shifted right past the significand.
-    fn from_exponent_field(self, a: Self::Bits) -> Self::Bits;
+    fn of_exponent_field(self, a: Self::Bits) -> Self::Bits;
 
     /// a < b; false if either is NaN.
     fn less(self, a: Self::Register, b: Self::Register) -> Self::Mask;
@@ -203,12 +203,12 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     /// -a, with the sign of zero and NaN changed too.
     #[inline(always)]
     fn neg(self, a: Self::Register) -> Self::Register {
-        self.from_bits(self.xor_bits(self.to_bits(a), self.to_bits(self.constant(-0.0))))
+        self.of_bits(self.xor_bits(self.to_bits(a), self.to_bits(self.constant(-0.0))))
     }
     /// |a|
     #[inline(always)]
     fn abs(self, a: Self::Register) -> Self::Register {
-        self.from_bits(self.and_bits(self.to_bits(a), self.splat_bits(Self::BELOW_SIGN)))
+        self.of_bits(self.and_bits(self.to_bits(a), self.splat_bits(Self::BELOW_SIGN)))
     }
     /// All bits but the sign, of which a 32-bit lane takes the low half.
     const BELOW_SIGN: u64;
@@ -220,7 +220,7 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     /// |a| with the sign of `sign`.
     #[inline(always)]
     fn copysign(self, a: Self::Register, sign: Self::Register) -> Self::Register {
-        self.from_bits(self.or_bits(self.to_bits(self.abs(a)), self.sign_bit(sign)))
+        self.of_bits(self.or_bits(self.to_bits(self.abs(a)), self.sign_bit(sign)))
     }
     /// The larger of two; NaN if either is, and `b` of two zeros.
     #[inline(always)]
@@ -252,7 +252,7 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     fn power_of_two(self, k: Self::Register) -> Self::Register {
         // Added to 2^(PRECISION - 1), a whole number stands in the lowest bits.
         let biased = self.add(k, self.constant(Self::EXPONENT_TO_BITS));
-        self.from_bits(self.to_exponent_field(self.to_bits(biased)))
+        self.of_bits(self.to_exponent_field(self.to_bits(biased)))
     }
     /// 2^(PRECISION - 1) and the bias of the exponent.
     const EXPONENT_TO_BITS: f64 = (1_u64 << (Self::PRECISION - 1)) as f64 + Self::BIAS;
@@ -267,12 +267,12 @@ pub trait Lanes: Copy + Send + Sync + 'static {
         let half_root = self.to_bits(self.constant(std::f64::consts::FRAC_1_SQRT_2));
         // With the bias added again the field is not negative, so the shift need not know signs.
         let lifted = self.add_bits(self.sub_bits(self.to_bits(a), half_root), self.to_bits(self.one()));
-        let biased = self.from_exponent_field(lifted);
+        let biased = self.of_exponent_field(lifted);
         let whole =
             self.or_bits(biased, self.to_bits(self.constant((1_u64 << (Self::PRECISION - 1)) as f64)));
-        let k = self.sub(self.from_bits(whole), self.constant(Self::EXPONENT_TO_BITS));
+        let k = self.sub(self.of_bits(whole), self.constant(Self::EXPONENT_TO_BITS));
         let shift = self.sub_bits(self.to_exponent_field(biased), self.to_bits(self.one()));
-        (self.from_bits(self.sub_bits(self.to_bits(a), shift)), k)
+        (self.of_bits(self.sub_bits(self.to_bits(a), shift)), k)
     }
 
     /// The sum of all lanes, by halves; deterministic, but another instruction set may round otherwise.
@@ -381,7 +381,7 @@ macro_rules! lanes {
                 pulp::cast(a)
             }
             #[inline(always)]
-            fn from_bits(self, bits: S::$bits) -> S::$register {
+            fn of_bits(self, bits: S::$bits) -> S::$register {
                 pulp::cast(bits)
             }
             #[inline(always)]
@@ -421,7 +421,7 @@ macro_rules! lanes {
                 self.0.$shift_left::<$significand>(a)
             }
             #[inline(always)]
-            fn from_exponent_field(self, a: S::$bits) -> S::$bits {
+            fn of_exponent_field(self, a: S::$bits) -> S::$bits {
                 self.0.$shift_right::<$significand>(a)
             }
             #[inline(always)]

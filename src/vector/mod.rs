@@ -14,9 +14,12 @@
 //! Every operation works on each lane alone, so a result depends neither on its position nor on how the tail of a
 //! slice is filled.
 
+pub mod accuracy;
+pub mod functions;
 pub mod instructions;
 pub mod lanes;
 pub mod level;
 
+pub use accuracy::Elementary;
 pub use lanes::{Doubles, Lanes, Singles};
 pub use level::{Level, Precision, Vectorized};

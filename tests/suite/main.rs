@@ -19,3 +19,4 @@ mod references;
 mod roundtrip;
 mod rules;
 mod tidy;
+mod vector;
