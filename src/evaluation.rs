@@ -1,11 +1,12 @@
 //! Losses on data: values, gradients, diagonals of Hessians.
 
 use crate::diagnostic::{Diagnostic, Error, Fault};
-use crate::fast;
 use crate::evaluate::{Batch, Data, Limits, Output, bind, check_inputs, evaluate};
+use crate::fast::{self, Compiled};
 use crate::graph::{Graph, NodeId, Op, VariableId};
 use crate::loss::Loss;
 use crate::real::Real;
+use crate::vector::{Level, Precision};
 use ndarray::ArrayD;
 use std::collections::BTreeMap;
 
@@ -195,7 +196,8 @@ impl<T: Real> Evaluator<T> {
         let mut evaluation = self.named(results);
         if self.request.reduction == Reduction::Mean && !data.batch.is_empty() {
             let count = T::from_double(data.batch_length() as f64);
-            let derivatives = evaluation.gradients.values_mut().chain(evaluation.hessian_diagonals.values_mut());
+            let derivatives =
+                evaluation.gradients.values_mut().chain(evaluation.hessian_diagonals.values_mut());
             derivatives.for_each(|array| array.mapv_inplace(|v| v / count));
         }
         Ok(evaluation)
@@ -220,13 +222,18 @@ impl<T: Real> Evaluator<T> {
         data: &Data<T>,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Option<Vec<ArrayD<T>>>, Error> {
-        let divisor = match self.request.reduction {
+        let divisor = self.divisor(data);
+        let limits = &self.request.limits;
+        let results = fast::evaluate(&self.graph, outputs, data, divisor, limits, progress);
+        results.map_err(|d| self.loss.error(d))
+    }
+
+    /// By what sums over the batch, and gradients, are divided.
+    fn divisor(&self, data: &Data<T>) -> f64 {
+        match self.request.reduction {
             Reduction::Mean if !data.batch.is_empty() => data.batch_length() as f64,
             _ => 1.0,
-        };
-        let threads = self.request.limits.threads;
-        let results = fast::evaluate(&self.graph, outputs, data, divisor, threads, progress);
-        results.map_err(|d| self.loss.error(d))
+        }
     }
 
     fn output(&self, wanted: &Wanted, data: &Data<T>) -> Output {
@@ -239,5 +246,29 @@ impl<T: Real> Evaluator<T> {
             (None, Reduction::Mean) => Batch::Mean,
         };
         Output { node: wanted.node, computed: wanted.computed, indices: wanted.indices.clone(), batch }
+    }
+}
+
+impl<T: Precision> Evaluator<T> {
+    /// Compiles for data of these shapes, to run more than once. `None` where only the reference evaluator can do it.
+    ///
+    /// # Errors
+    /// An axis whose length nothing tells.
+    pub fn compile<'a>(&'a self, data: &'a Data<T>) -> Result<Option<Compiled<'a, T>>, Error> {
+        let outputs: Vec<Output> = self.roots.iter().map(|wanted| self.output(wanted, data)).collect();
+        Compiled::new(&self.graph, outputs, data, self.divisor(data)).map_err(|d| self.loss.error(d))
+    }
+
+    /// Runs what was compiled, and gives the value, or the first of the batch.
+    ///
+    /// # Errors
+    /// As [`Evaluator::run`].
+    pub fn rerun(&self, compiled: &mut Compiled<'_, T>, data: &Data<T>) -> Result<Option<T>, Error> {
+        let threads = self.request.limits.threads;
+        let holds = compiled.run(threads, Level::detect(), &|_| {}).map_err(|d| self.loss.error(d))?;
+        if !holds {
+            return Ok(self.run(data, &|_| {})?.value.first().copied());
+        }
+        Ok(compiled.results().first().and_then(|value| value.first()).copied())
     }
 }

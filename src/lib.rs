@@ -19,6 +19,9 @@
 //! print                   graph -> text, Unicode, LaTeX, DOT
 //! evaluate                graph -> numbers: the reference evaluator, generic over floats
 //! vector                  registers of floats and elementary functions of them, for every instruction set
+//! compile                 graph and shapes of data -> a program of fused loops
+//! execute                 programs -> numbers: blocks in the cache, vectors, threads
+//! fast                    compiled evaluation where the type has it, with the reference evaluator to fall back on
 //! library                 the built-in losses, in the language
 //! cli                     the command line; alone reads files and prints
 //! ```
@@ -50,9 +53,9 @@ pub mod diagnostic;
 mod difference;
 pub mod differentiate;
 pub mod evaluate;
-mod fast;
 mod evaluation;
 mod execute;
+mod fast;
 pub mod function;
 pub mod graph;
 pub mod interval;
@@ -72,5 +75,6 @@ pub use derivation::Derivation;
 pub use diagnostic::Error;
 pub use difference::{Disagreement, GradientCheck};
 pub use evaluation::{Evaluation, Evaluator, Reduction, Request};
+pub use fast::Compiled;
 pub use library::{FAMILIES, Library};
 pub use loss::Loss;

@@ -4,6 +4,7 @@ use super::value::{Fold, Unary};
 use crate::function::Function;
 
 /// A compiled loss: kernels in the order in which they run.
+#[derive(Debug)]
 pub(crate) struct Program {
     /// How many batch elements there are.
     pub batch: usize,
@@ -20,6 +21,8 @@ pub(crate) struct Program {
     pub total_length: usize,
     /// How many batch elements a tile has.
     pub tile: usize,
+    /// Whether threads share out each kernel and not the batch, which is short.
+    pub is_split: bool,
     /// How many batch elements a chunk has; chunks are what threads share out.
     pub chunk: usize,
     /// Constants, as doubles.
@@ -28,7 +31,19 @@ pub(crate) struct Program {
     pub may_fail: bool,
 }
 
+impl Program {
+    /// Elements of what is stored between passes, and of the blocks of each thread.
+    pub fn elements(&self, threads: usize) -> usize {
+        let kernels = self.shared.iter().chain(&self.each);
+        let blocks = kernels.map(|k| (k.operands.len() + k.slots).saturating_mul(k.block)).max().unwrap_or(0);
+        let tile = self.tile_length.saturating_mul(self.tile);
+        let own = tile.saturating_add(blocks).saturating_add(self.total_length);
+        self.shared_length.saturating_add(own.saturating_mul(threads))
+    }
+}
+
 /// One result.
+#[derive(Debug)]
 pub(crate) struct Output {
     /// Its elements, without the batch.
     pub length: usize,
@@ -72,22 +87,56 @@ pub(crate) struct Loop {
 }
 
 /// One pass over a space.
+#[derive(Debug)]
 pub(crate) struct Kernel {
     /// Outermost first.
     pub loops: Vec<Loop>,
     /// Whether a block has rows: the innermost loop is short, and the one before it fills the block.
     pub has_rows: bool,
+    /// Elements of a block.
+    pub block: usize,
     pub operands: Vec<Operand>,
+    /// The operands that are not constants.
+    pub moving: Vec<u16>,
     /// Of each block: operands come first among the registers, then constants, then slots.
     pub tape: Vec<Step>,
+    /// The guard of each step, or `NOWHERE`.
+    pub guarded: Vec<u16>,
+    pub guards: Vec<Guard>,
     pub links: Vec<Link>,
     pub slots: usize,
     pub sinks: Vec<Sink>,
+    /// Products of matrices, done first.
+    pub contractions: Vec<Contraction>,
     /// Runs only where an element of this memory is 0.
     pub guard: Option<(Memory, usize)>,
 }
 
+/// A product of matrices, for each element of a batch.
+#[derive(Debug)]
+pub(crate) struct Contraction {
+    /// Rows of the left factor, columns of the right one, and what is summed over.
+    pub lengths: [usize; 3],
+    /// Whether the rows, or the columns, run over the batch as well.
+    pub times_batch: [bool; 2],
+    /// Whether each batch element has a product of its own.
+    pub is_batched: bool,
+    pub left: Matrix,
+    pub right: Matrix,
+    pub product: Matrix,
+}
+
+/// Where a matrix stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Matrix {
+    pub memory: Memory,
+    pub offset: isize,
+    /// From row to row, from column to column, and from batch element to batch element.
+    pub strides: [isize; 3],
+}
+
 /// What a kernel reads.
+#[derive(Debug)]
 pub(crate) struct Operand {
     pub content: Content,
     /// Elements from one turn of each loop to the next.
@@ -96,6 +145,7 @@ pub(crate) struct Operand {
 }
 
 /// Where an operand's elements come from.
+#[derive(Debug)]
 pub(crate) enum Content {
     /// An element of memory, the first at that offset. Positions that may be outside are checked.
     Memory(Memory, isize, Vec<Bound>),
@@ -120,6 +170,8 @@ pub(crate) enum Mode {
     Stream,
     /// One value for the block.
     Uniform,
+    /// One after the other, where that stays within the array; what lies outside its axes is not used.
+    Guarded,
     /// Brought together.
     Packed,
 }
@@ -136,15 +188,39 @@ pub(crate) struct Register {
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     /// Links from `start` to `end`, applied to the first register, one vector after the other.
-    Chain { first: Register, start: u32, end: u32, to: u16 },
+    /// The result is kept, or where a whole block is one term of it, added to the sum of that number.
+    Chain { first: Register, start: u32, end: u32, to: u16, sum: u16 },
     /// A function.
     Map(Unary, Register, u16),
     /// A function of two, lane by lane.
     Zip(Function, Register, Register, u16),
     /// A power whose exponent is not a small number.
     Power(Register, Register, u16),
+    /// The logistic function and softplus of a value and of its negative; `NOWHERE` where one is not wanted.
+    Logistic { from: Register, sigmoids: [u16; 2], softpluses: [u16; 2] },
     /// Elements at computed positions.
     Gather(Box<Gather>, u16),
+}
+
+/// No register.
+pub(crate) const NOWHERE: u16 = u16::MAX;
+
+/// Steps that need not run for a block where a condition never, or always, holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Guard {
+    pub condition: Condition,
+    /// What the condition must be somewhere for the steps to run.
+    pub wanted: bool,
+}
+
+/// A condition on registers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Condition {
+    Less(Register, Register),
+    LessEqual(Register, Register),
+    Equal(Register, Register),
+    /// The register is not 0.
+    Holds(Register),
 }
 
 /// An operation on the value of a chain so far.
@@ -167,6 +243,8 @@ pub(crate) enum LinkOperation {
     Multiply,
     /// x/a
     Divide,
+    /// x/a, where a is one value for the block: by its reciprocal, unless that is near the ends of the range.
+    DivideByOne,
     /// a/x
     DivideInto,
     /// x*a + b
@@ -179,6 +257,7 @@ pub(crate) enum LinkOperation {
     Square,
     Negate,
     Absolute,
+    Sign,
     Root,
     Max,
     Min,
@@ -229,6 +308,8 @@ pub(crate) struct Sink {
     pub strides: Vec<isize>,
     /// Its elements, for one batch element.
     pub volume: usize,
+    /// Whether the tape adds whole blocks itself.
+    pub is_fused: bool,
     pub kind: SinkKind,
 }
 

@@ -4,7 +4,7 @@
 //! before; what it needs of its own space it computes again unless that is dear and there is room to store it. The
 //! level of a value is the number of passes that must have ended before it can be computed.
 
-use super::value::{BATCH, Operation, Place, Source, Space, Unary, ValueId, Values, Binary};
+use super::value::{BATCH, Binary, Operation, Place, Source, Space, Unary, ValueId, Values};
 use crate::function::Function;
 use std::collections::BTreeMap;
 
@@ -39,6 +39,8 @@ pub(super) struct Schedule {
     pub stored: Vec<bool>,
     /// By value: the level of the pass that computes it.
     pub levels: Vec<u32>,
+    /// What the results need, operands first.
+    pub needed: Vec<ValueId>,
 }
 
 /// Whether it is read where it is needed, at no cost.
@@ -52,7 +54,10 @@ pub(super) fn is_leaf(values: &Values, value: ValueId) -> bool {
 
 /// Whether it is the result of a pass.
 pub(super) fn is_folded(values: &Values, value: ValueId) -> bool {
-    matches!(values.operation(value), Operation::Reduce(..) | Operation::Scatter(..))
+    matches!(
+        values.operation(value),
+        Operation::Reduce(..) | Operation::Contract(..) | Operation::Scatter(..)
+    )
 }
 
 struct Scheduler<'a> {
@@ -103,6 +108,8 @@ pub(super) fn schedule(values: &Values, roots: &[Root]) -> Schedule {
         for value in &wanted {
             match values.operation(*value) {
                 Operation::Reduce(_, _, body) => starts.push(*body),
+                // Its factors are stored.
+                Operation::Contract(..) => {}
                 Operation::Scatter(_, body, places) => {
                     starts.push(*body);
                     starts.extend(places.iter().map(|p| p.1));
@@ -116,7 +123,7 @@ pub(super) fn schedule(values: &Values, roots: &[Root]) -> Schedule {
     }
     // A pass that stores may have been met before it was asked for more.
     done.reverse();
-    Schedule { passes: done, stored: scheduler.stored, levels: scheduler.levels }
+    Schedule { passes: done, stored: scheduler.stored, levels: scheduler.levels, needed }
 }
 
 impl Scheduler<'_> {
@@ -179,6 +186,7 @@ impl Scheduler<'_> {
     fn space_of(&self, value: ValueId) -> Space {
         match self.values.operation(value) {
             Operation::Reduce(_, over, body) => self.values.space(*body).union(*over),
+            Operation::Contract(_, a, b) => self.values.space(*a).union(self.values.space(*b)),
             Operation::Scatter(over, body, places) => places
                 .iter()
                 .fold(self.values.space(*body).union(*over), |space, p| space.union(self.values.space(p.1))),
@@ -278,7 +286,7 @@ impl Scheduler<'_> {
 fn own_cost(operation: &Operation) -> u32 {
     match operation {
         Operation::Constant(_) | Operation::Index(_) | Operation::Load(_) => 0,
-        Operation::Unary(Unary::Function(Function::Abs), _) => 1,
+        Operation::Unary(Unary::Function(Function::Abs | Function::Sign), _) => 1,
         Operation::Unary(Unary::Function(_), _) | Operation::Binary(Binary::Power, ..) => 10,
         Operation::Binary(Binary::Function(Function::Max | Function::Min), ..) => 1,
         Operation::Binary(Binary::Function(_), ..) => 20,

@@ -1,6 +1,6 @@
 //! From expressions to tapes: simple operations become chains, which keep the value so far in registers.
 
-use super::program::{Gather, Link, LinkOperation, Mode, Operand, Register, Step};
+use super::program::{Gather, Guard, Link, LinkOperation, Mode, NOWHERE, Operand, Register, Step};
 use super::value::{Binary, Operation, Unary, ValueId, Values};
 use crate::function::Function;
 use crate::graph::Map;
@@ -58,17 +58,26 @@ fn gathered_places(load: &super::value::Load) -> Vec<ValueId> {
 type Places = Vec<(ValueId, usize, isize)>;
 
 pub(super) struct Emitter<'a> {
-    values: &'a Values,
-    expression: &'a Expression,
-    registers: Map<ValueId, Register>,
-    operand_count: usize,
+    pub(super) values: &'a Values,
+    pub(super) expression: &'a Expression,
+    pub(super) registers: Map<ValueId, Register>,
+    pub(super) operand_count: usize,
     pub gathers: Map<ValueId, (Gather, Places)>,
-    uses: Map<ValueId, u32>,
+    /// Whether one divisor stands for many elements, so that its reciprocal pays.
+    pub has_long_rows: bool,
+    pub(super) uses: Map<ValueId, u32>,
     /// The operand that a value continues the chain of.
     continues: Map<ValueId, ValueId>,
-    steps: Vec<Step>,
-    links: Vec<Link>,
-    slots: usize,
+    pub(super) steps: Vec<Step>,
+    pub(super) links: Vec<Link>,
+    pub(super) slots: usize,
+    /// The logistic functions of one argument: where there are several, they share an exponential.
+    pub(super) families: Map<ValueId, Vec<ValueId>>,
+    /// The condition, and what it must be, without which a value does not matter.
+    pub(super) contexts: Map<ValueId, (ValueId, bool)>,
+    pub(super) guards: Vec<Guard>,
+    pub(super) guard_numbers: Map<(ValueId, bool), u16>,
+    pub(super) guarded: Vec<u16>,
 }
 
 impl<'a> Emitter<'a> {
@@ -91,11 +100,17 @@ impl<'a> Emitter<'a> {
             registers,
             operand_count: operands.len(),
             gathers: Map::default(),
+            has_long_rows: false,
             uses: Map::default(),
             continues: Map::default(),
             steps: Vec::new(),
             links: Vec::new(),
             slots: 0,
+            families: Map::default(),
+            contexts: Map::default(),
+            guards: Vec::new(),
+            guard_numbers: Map::default(),
+            guarded: Vec::new(),
         }
     }
 
@@ -105,7 +120,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// The comparison that a condition is, if it can be made where the choice is.
-    fn comparison(&self, condition: ValueId) -> Option<(Binary, ValueId, ValueId)> {
+    pub(super) fn comparison(&self, condition: ValueId) -> Option<(Binary, ValueId, ValueId)> {
         match *self.values.operation(condition) {
             Operation::Binary(op @ (Binary::Less | Binary::LessEqual | Binary::Equal), a, b)
                 if self.is_inner(condition) =>
@@ -116,12 +131,12 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    fn is_inner(&self, value: ValueId) -> bool {
+    pub(super) fn is_inner(&self, value: ValueId) -> bool {
         self.uses.contains_key(&value)
     }
 
     /// What a value reads from registers.
-    fn reads(&self, value: ValueId) -> Vec<ValueId> {
+    pub(super) fn reads(&self, value: ValueId) -> Vec<ValueId> {
         match self.values.operation(value) {
             Operation::Load(load) => gathered_places(load),
             Operation::Select(condition, then, otherwise) => match self.comparison(*condition) {
@@ -129,6 +144,7 @@ impl<'a> Emitter<'a> {
                 None => vec![*condition, *then, *otherwise],
             },
             Operation::Binary(_, a, b) if a == b => vec![*a],
+            Operation::Unary(..) if self.family(value).is_some() => self.family(value).into_iter().collect(),
             _ => self.values.operands(value),
         }
     }
@@ -138,6 +154,7 @@ impl<'a> Emitter<'a> {
         for value in &self.expression.inner {
             self.uses.insert(*value, 0);
         }
+        self.find_families();
         // From users to operands, so that conditions that only choices use are known to be made there.
         let expression = self.expression;
         for root in roots {
@@ -155,6 +172,7 @@ impl<'a> Emitter<'a> {
                 }
             }
         }
+        self.find_contexts(roots);
         let mut lengths: Map<ValueId, u32> = Map::default();
         for value in &expression.inner {
             if self.uses[value] == 0 || !is_chained(self.values.operation(*value)) {
@@ -170,6 +188,7 @@ impl<'a> Emitter<'a> {
             }
             lengths.insert(*value, best.map_or(0, |b| lengths[&b]) + 1);
         }
+        self.repeat_cheap(roots, &lengths);
         let continued: Map<ValueId, ()> = self.continues.values().map(|v| (*v, ())).collect();
         for value in &expression.inner {
             if self.uses[value] > 0 && !continued.contains_key(value) {
@@ -177,6 +196,39 @@ impl<'a> Emitter<'a> {
             }
         }
         self.assign_slots(roots);
+    }
+
+    /// Values of one operation on what is read anyway are worked out where they are used: that costs less than to
+    /// write and read them.
+    fn repeat_cheap(&mut self, roots: &[ValueId], lengths: &Map<ValueId, u32>) {
+        let expression = self.expression;
+        for value in &expression.inner {
+            let is_cheap = (2..=3).contains(&self.uses[value])
+                && is_chained(self.values.operation(*value))
+                && !roots.contains(value)
+                && self.reads(*value).iter().all(|read| self.registers.contains_key(read));
+            if !is_cheap {
+                continue;
+            }
+            let users: Vec<ValueId> = expression
+                .inner
+                .iter()
+                .copied()
+                .filter(|user| self.uses[user] > 0 && self.reads(*user).contains(value))
+                .collect();
+            // Each must be able to go on from it, and have nothing else to go on from.
+            let all_can = users.iter().all(|user| {
+                lengths.contains_key(user)
+                    && !self.continues.contains_key(user)
+                    && self.candidates(*user).contains(value)
+            });
+            let counted = users.len() == self.uses[value] as usize;
+            if all_can && counted {
+                for user in users {
+                    self.continues.insert(user, *value);
+                }
+            }
+        }
     }
 
     /// The operands whose chain the value could continue.
@@ -192,7 +244,8 @@ impl<'a> Emitter<'a> {
                     Some((_, a, b)) => all.retain(|v| *v != a && *v != b),
                     None => {
                         all.push(condition);
-                        let count = |v: ValueId| [condition, then, otherwise].iter().filter(|o| **o == v).count();
+                        let count =
+                            |v: ValueId| [condition, then, otherwise].iter().filter(|o| **o == v).count();
                         all.retain(|v| count(*v) == 1);
                     }
                 }
@@ -202,7 +255,35 @@ impl<'a> Emitter<'a> {
         }
     }
 
+    fn emit_family(&mut self, base: ValueId) {
+        let members: Vec<ValueId> = self.families[&base]
+            .iter()
+            .copied()
+            .filter(|v| self.uses.get(v).is_some_and(|u| *u > 0))
+            .collect();
+        let guard = self.guard(&members);
+        let (mut sigmoids, mut softpluses) = ([NOWHERE; 2], [NOWHERE; 2]);
+        for member in members {
+            let Some((function, _, is_negative)) = self.logistic(member) else { continue };
+            let to = self.operand_count as u16 + self.slots as u16;
+            self.slots += 1;
+            let targets = if function == Function::Sigmoid { &mut sigmoids } else { &mut softpluses };
+            targets[usize::from(is_negative)] = to;
+            self.registers.insert(member, Register { number: to, step: 1 });
+        }
+        let from = self.register(base);
+        self.steps.push(Step::Logistic { from, sigmoids, softpluses });
+        self.guarded.push(guard);
+    }
+
     fn emit_value(&mut self, value: ValueId) {
+        if self.registers.contains_key(&value) {
+            return;
+        }
+        if let Some(base) = self.family(value) {
+            return self.emit_family(base);
+        }
+        let guard = self.guard(&[value]);
         let slot = self.slots as u16;
         self.slots += 1;
         let to = self.operand_count as u16 + slot;
@@ -227,7 +308,7 @@ impl<'a> Emitter<'a> {
                     self.link(link, so_far);
                     so_far = Some(link);
                 }
-                Step::Chain { first, start: start as u32, end: self.links.len() as u32, to }
+                Step::Chain { first, start: start as u32, end: self.links.len() as u32, to, sum: NOWHERE }
             }
             Operation::Unary(operation, a) => Step::Map(operation, self.register(a), to),
             Operation::Binary(Binary::Function(function), a, b) => {
@@ -236,6 +317,7 @@ impl<'a> Emitter<'a> {
             _ => return,
         };
         self.steps.push(step);
+        self.guarded.push(guard);
         self.registers.insert(value, Register { number: to, step: 1 });
     }
 
@@ -258,6 +340,7 @@ impl<'a> Emitter<'a> {
                     Unary::Negate => L::Negate,
                     Unary::Root => L::Root,
                     Unary::Not => L::Not,
+                    Unary::Function(Function::Sign) => L::Sign,
                     Unary::Function(_) => L::Absolute,
                 };
                 (operation, [none; 3])
@@ -272,6 +355,13 @@ impl<'a> Emitter<'a> {
                     (Binary::Subtract, true) => L::Subtract,
                     (Binary::Subtract, false) => L::SubtractFrom,
                     (Binary::Multiply, _) => L::Multiply,
+                    (Binary::Divide, true)
+                        if self.has_long_rows
+                            && other.step == 0
+                            && self.values.as_constant(other_value).is_none() =>
+                    {
+                        L::DivideByOne
+                    }
                     (Binary::Divide, true) => L::Divide,
                     (Binary::Divide, false) => L::DivideInto,
                     (Binary::Less, true) => L::Less,
@@ -345,107 +435,40 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// Slots whose value nobody reads any longer are used again.
-    fn assign_slots(&mut self, roots: &[ValueId]) {
-        let count = self.operand_count as u16;
-        let mut last = vec![0_usize; self.slots];
-        for (at, step) in self.steps.iter().enumerate() {
-            for read in reads_of(step, &self.links) {
-                if read.number >= count {
-                    last[(read.number - count) as usize] = at;
-                }
-            }
+    /// Lets the tape add the value to the sum of that number, if nothing else reads it.
+    pub fn fuse_sum(&mut self, value: ValueId, number: usize) -> bool {
+        if self.uses.get(&value) != Some(&1) {
+            return false;
         }
-        for root in roots {
-            let register = self.register(*root);
-            if register.number >= count {
-                last[(register.number - count) as usize] = usize::MAX;
-            }
-        }
-        let mut free: Vec<u16> = Vec::new();
-        let mut used = 0_u16;
-        let mut real = vec![0_u16; self.slots];
-        let mut busy: Vec<(usize, u16)> = Vec::new();
-        for (at, step) in self.steps.iter().enumerate() {
-            // A chain reads each element before it writes it, so it may end where an operand stands.
-            let until = if matches!(step, Step::Gather(..)) { at } else { at + 1 };
-            busy.retain(|(end, slot)| {
-                let is_done = *end < until;
-                if is_done {
-                    free.push(*slot);
-                }
-                !is_done
-            });
-            free.sort_unstable_by(|a, b| b.cmp(a));
-            let slot = free.pop().unwrap_or_else(|| {
-                used += 1;
-                used - 1
-            });
-            let own = (target_of(step) - count) as usize;
-            real[own] = slot;
-            busy.push((last[own].max(at), slot));
-        }
-        let rename = |register: &mut Register| {
-            if register.number >= count {
-                register.number = count + real[(register.number - count) as usize];
-            }
-        };
-        for link in &mut self.links {
-            link.operands.iter_mut().for_each(rename);
-        }
-        for step in &mut self.steps {
-            match step {
-                Step::Chain { first, to, .. } => {
-                    rename(first);
-                    *to = count + real[(*to - count) as usize];
-                }
-                Step::Map(_, a, to) => {
-                    rename(a);
-                    *to = count + real[(*to - count) as usize];
-                }
-                Step::Zip(_, a, b, to) | Step::Power(a, b, to) => {
-                    rename(a);
-                    rename(b);
-                    *to = count + real[(*to - count) as usize];
-                }
-                Step::Gather(gather, to) => {
-                    gather.places.iter_mut().for_each(|p| rename(&mut p.0));
-                    *to = count + real[(*to - count) as usize];
-                }
-            }
-        }
-        self.registers.values_mut().for_each(rename);
-        self.slots = used as usize;
+        let own = self.register(value).number;
+        // The last step that writes the register is the value's own.
+        let last = self.steps.iter_mut().zip(&self.guarded).rev().find_map(|(step, guard)| {
+            super::slots::targets_of(step).iter().any(|to| **to == own).then_some((step, *guard))
+        });
+        let Some((Step::Chain { sum, .. }, NOWHERE)) = last else { return false };
+        *sum = number as u16;
+        true
     }
 
-    /// The tape, its links and the number of slots.
-    pub fn finish(self) -> (Vec<Step>, Vec<Link>, usize) {
-        (self.steps, self.links, self.slots)
+    /// The tape, its links, guards and the number of slots.
+    pub fn finish(self) -> Tape {
+        Tape {
+            steps: self.steps,
+            links: self.links,
+            guarded: self.guarded,
+            guards: self.guards,
+            slots: self.slots,
+        }
     }
 }
 
-fn target_of(step: &Step) -> u16 {
-    match step {
-        Step::Chain { to, .. }
-        | Step::Map(_, _, to)
-        | Step::Zip(_, _, _, to)
-        | Step::Power(_, _, to)
-        | Step::Gather(_, to) => *to,
-    }
-}
-
-fn reads_of(step: &Step, links: &[Link]) -> Vec<Register> {
-    match step {
-        Step::Chain { first, start, end, .. } => {
-            let links = &links[*start as usize..*end as usize];
-            std::iter::once(*first)
-                .chain(links.iter().flat_map(|l| l.operands[..l.operation.arity()].to_vec()))
-                .collect()
-        }
-        Step::Map(_, a, _) => vec![*a],
-        Step::Zip(_, a, b, _) | Step::Power(a, b, _) => vec![*a, *b],
-        Step::Gather(gather, _) => gather.places.iter().map(|p| p.0).collect(),
-    }
+/// What was emitted.
+pub(super) struct Tape {
+    pub steps: Vec<Step>,
+    pub links: Vec<Link>,
+    pub guarded: Vec<u16>,
+    pub guards: Vec<Guard>,
+    pub slots: usize,
 }
 
 impl LinkOperation {
@@ -453,7 +476,7 @@ impl LinkOperation {
     pub fn arity(self) -> usize {
         use LinkOperation as L;
         match self {
-            L::Square | L::Negate | L::Absolute | L::Root | L::Not => 0,
+            L::Square | L::Negate | L::Absolute | L::Sign | L::Root | L::Not => 0,
             L::MultiplyAdd | L::MultiplySubtract | L::NegativeMultiplyAdd => 2,
             L::SelectBy | L::SelectThen | L::SelectElse => 2,
             L::ThenIfLess
@@ -468,9 +491,11 @@ impl LinkOperation {
 }
 
 /// Whether it is simple enough to be a link of a chain.
-fn is_chained(operation: &Operation) -> bool {
+pub(super) fn is_chained(operation: &Operation) -> bool {
     match operation {
-        Operation::Unary(Unary::Function(function), _) => *function == Function::Abs,
+        Operation::Unary(Unary::Function(function), _) => {
+            matches!(function, Function::Abs | Function::Sign)
+        }
         Operation::Unary(..) | Operation::Select(..) => true,
         Operation::Binary(Binary::Power, ..) => false,
         Operation::Binary(Binary::Function(function), ..) => {

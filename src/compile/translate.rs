@@ -1,22 +1,37 @@
 //! From graph to values: indices become dimensions, inputs become loads, reductions become folds.
 
-use super::value::{
-    BATCH, Binary, Dimension, Exponentials, Extent, Fold, Load, Place, Source, Space, Unary,
-    ValueId, Values,
-};
+use super::value::{BATCH, Binary, Dimension, Extent, Load, Place, Source, Space, Unary, ValueId, Values};
 use crate::comparison::Comparison;
 use crate::diagnostic::Diagnostic;
 use crate::evaluate::{Data, Position, affine};
 use crate::function::Function;
-use crate::graph::{Graph, IndexId, Map, NodeId, Op, Range, Reduction};
+use crate::graph::{Graph, IndexId, Map, NodeId, Op, Range};
 use crate::number::Number;
 use crate::real::Real;
 
 /// More dimensions than this are left to the reference evaluator.
 const DIMENSIONS: usize = 60;
 
-/// The dimension that each free index stands for; ascending.
-pub(super) type Scope = Vec<(IndexId, Dimension)>;
+/// The value of an index: a dimension, or a place that follows from some.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Spot {
+    /// Its value where all dimensions are at their beginning.
+    pub first: i64,
+    pub terms: Vec<(Dimension, i64)>,
+}
+
+impl Spot {
+    /// The dimension that an index that runs over one stands for.
+    pub fn dimension(&self) -> Dimension {
+        self.terms.first().map_or(BATCH, |t| t.0)
+    }
+}
+
+/// What each free index stands for; ascending.
+pub(super) type Scope = Vec<(IndexId, Spot)>;
+
+/// Arrays of no more nodes than this are worked out where their elements are read.
+const CHEAP: usize = 16;
 
 /// Nodes on their way to values.
 pub(super) struct Translator<'a, T> {
@@ -84,7 +99,8 @@ impl<'a, T: Real> Translator<'a, T> {
             let alone = indices.iter().filter(|i| self.graph.range(**i) == range).count() == 1;
             // Only a range of which something else has two dimensions already.
             if alone && self.named.contains_key(&(range, 1)) {
-                other.push((*index, self.dimension(range, 1)?));
+                let dimension = self.dimension(range, 1)?;
+                other.push((*index, self.spot(dimension)));
                 is_other = true;
             } else {
                 self.bind(&mut other, *index)?;
@@ -102,24 +118,29 @@ impl<'a, T: Real> Translator<'a, T> {
         Ok(if self.values.len() - before < of_other { plain } else { other })
     }
 
+    fn spot(&self, dimension: Dimension) -> Spot {
+        Spot { first: self.values.extents[dimension.0 as usize].low, terms: vec![(dimension, 1)] }
+    }
+
     fn bind(&mut self, scope: &mut Scope, index: IndexId) -> Result<(), Diagnostic> {
         let range = self.graph.range(index);
         let mut ordinal = 0;
         let dimension = loop {
             let dimension = self.dimension(range, ordinal)?;
-            if self.is_too_large || scope.iter().all(|(_, d)| *d != dimension) {
+            let is_free = |(_, spot): &(IndexId, Spot)| spot.terms.iter().all(|t| t.0 != dimension);
+            if self.is_too_large || scope.iter().all(is_free) {
                 break dimension;
             }
             ordinal += 1;
         };
-        scope.push((index, dimension));
+        scope.push((index, self.spot(dimension)));
         scope.sort_unstable();
         Ok(())
     }
 
     fn restrict(&self, node: NodeId, scope: &Scope) -> Scope {
         let free = self.graph.free_indices(node);
-        scope.iter().filter(|(index, _)| free.contains(index)).copied().collect()
+        scope.iter().filter(|(index, _)| free.contains(index)).cloned().collect()
     }
 
     /// The value of `node`, whose free indices are the dimensions that `scope` says.
@@ -161,11 +182,12 @@ impl<'a, T: Real> Translator<'a, T> {
                 computed.map(|o| (*o, scope.clone())).collect()
             }
             Op::Element(list) => {
+                if let Some(inner) = self.inlined(list, operands, scope) {
+                    return Ok(vec![(operands[0], inner)]);
+                }
                 let array = self.inner_scope(&Vec::new(), list)?;
                 let computed = operands[1..].iter().filter(|o| affine(self.graph, self.data, **o).is_none());
-                std::iter::once((operands[0], array))
-                    .chain(computed.map(|o| (*o, scope.clone())))
-                    .collect()
+                std::iter::once((operands[0], array)).chain(computed.map(|o| (*o, scope.clone()))).collect()
             }
             Op::Linear => operands[1..].chunks_exact(2).map(|pair| (pair[1], scope.clone())).collect(),
             _ => all(operands, scope),
@@ -173,11 +195,7 @@ impl<'a, T: Real> Translator<'a, T> {
     }
 
     /// The scope within a reduction or an array: its indices as well.
-    fn inner_scope(
-        &mut self,
-        scope: &Scope,
-        list: crate::graph::IndexListId,
-    ) -> Result<Scope, Diagnostic> {
+    fn inner_scope(&mut self, scope: &Scope, list: crate::graph::IndexListId) -> Result<Scope, Diagnostic> {
         let mut inner = scope.clone();
         for index in self.graph.bound_indices(list).to_vec() {
             inner.retain(|(known, _)| *known != index);
@@ -203,8 +221,9 @@ impl<'a, T: Real> Translator<'a, T> {
                 self.values.constant(length as f64)
             }
             Op::Index(index) => {
-                let dimension = scope.iter().find(|s| s.0 == index).map_or(BATCH, |s| s.1);
-                self.values.index(dimension)
+                let spot = scope.iter().find(|s| s.0 == index).map(|s| s.1.clone());
+                let spot = spot.unwrap_or(Spot { first: 0, terms: Vec::new() });
+                self.index(&spot)
             }
             Op::Access(variable) => self.access(variable, operands, scope),
             Op::Element(list) => self.element(list, operands, scope)?,
@@ -231,7 +250,7 @@ impl<'a, T: Real> Translator<'a, T> {
                     .bound_indices(list)
                     .iter()
                     .filter_map(|index| inner.iter().find(|s| s.0 == *index))
-                    .fold(Space::POINT, |space, s| space.with(s.1));
+                    .fold(Space::POINT, |space, s| space.with(s.1.dimension()));
                 let body = self.of(operands[0], &inner);
                 let filter = operands.get(1).map(|f| self.of(*f, &inner));
                 self.reduction(reduction, over, body, filter)
@@ -267,12 +286,7 @@ impl<'a, T: Real> Translator<'a, T> {
         })
     }
 
-    fn access(
-        &mut self,
-        variable: crate::graph::VariableId,
-        operands: &[NodeId],
-        scope: &Scope,
-    ) -> ValueId {
+    fn access(&mut self, variable: crate::graph::VariableId, operands: &[NodeId], scope: &Scope) -> ValueId {
         let declared = self.graph.variable(variable);
         if declared.is_hyperparameter
             && let Some([value]) = self.data.elements(variable)
@@ -296,11 +310,15 @@ impl<'a, T: Real> Translator<'a, T> {
         operands: &[NodeId],
         scope: &Scope,
     ) -> Result<ValueId, Diagnostic> {
+        if let Some(inner) = self.inlined(list, operands, scope) {
+            return Ok(self.of(operands[0], &inner));
+        }
         let inner = self.inner_scope(&Vec::new(), list)?;
         let array = self.of(operands[0], &inner);
         let (mut axes, mut along) = (Vec::new(), Vec::new());
         for (index, operand) in self.graph.bound_indices(list).iter().zip(&operands[1..]) {
-            let Some((_, dimension)) = inner.iter().find(|s| s.0 == *index) else { continue };
+            let Some((_, spot)) = inner.iter().find(|s| s.0 == *index) else { continue };
+            let dimension = &spot.dimension();
             let extent = self.values.extents[dimension.0 as usize];
             let place = self.place(*operand, extent.low, extent.length, scope);
             if self.values.space(array).contains(*dimension) {
@@ -314,6 +332,62 @@ impl<'a, T: Real> Translator<'a, T> {
         let batched = self.values.space(array).contains(BATCH);
         let source = Source::Value(array);
         Ok(self.values.load(Load { source, batched, axes, along }))
+    }
+
+    /// The scope in which an array is its element at these positions, where it is cheaper to work it out than to store
+    /// it and read it back.
+    fn inlined(&self, list: crate::graph::IndexListId, operands: &[NodeId], scope: &Scope) -> Option<Scope> {
+        let nodes = self.graph.reachable(&operands[..1]);
+        let is_cheap = |node: &NodeId| match self.graph.op(*node) {
+            Op::Function(function) => {
+                matches!(function, Function::Abs | Function::Sign | Function::Max | Function::Min)
+            }
+            Op::Power => {
+                let exponent = self.graph.as_constant(self.graph.operands(*node)[1]);
+                exponent.and_then(Number::to_i64).is_some_and(|n| (0..=3).contains(&n))
+            }
+            Op::Reduce(..) | Op::Element(_) => false,
+            _ => true,
+        };
+        if nodes.len() > CHEAP || !nodes.iter().all(is_cheap) {
+            return None;
+        }
+        let mut inner: Scope = Vec::new();
+        for (index, operand) in self.graph.bound_indices(list).iter().zip(&operands[1..]) {
+            let Position::Affine { constant, terms } = affine(self.graph, self.data, *operand)? else {
+                return None;
+            };
+            let mut spot = Spot { first: constant, terms: Vec::new() };
+            for (outer, c) in terms {
+                let (_, outer) = scope.iter().find(|s| s.0 == outer)?;
+                spot.first += c * outer.first;
+                for (dimension, k) in &outer.terms {
+                    match spot.terms.iter_mut().find(|t| t.0 == *dimension) {
+                        Some(term) => term.1 += c * k,
+                        None => spot.terms.push((*dimension, c * k)),
+                    }
+                }
+            }
+            spot.terms.retain(|t| t.1 != 0);
+            spot.terms.sort_unstable();
+            inner.push((*index, spot));
+        }
+        inner.sort_unstable();
+        Some(inner)
+    }
+
+    /// The value of an index.
+    fn index(&mut self, spot: &Spot) -> ValueId {
+        let low = |values: &Values, d: Dimension| values.extents[d.0 as usize].low;
+        let first = spot.terms.iter().fold(spot.first, |first, (d, c)| first - c * low(&self.values, *d));
+        let mut sum = self.values.constant(first as f64);
+        for (dimension, c) in &spot.terms {
+            let index = self.values.index(*dimension);
+            let scale = self.values.constant(*c as f64);
+            let term = self.values.multiply(scale, index);
+            sum = self.values.add(sum, term);
+        }
+        sum
     }
 
     /// The position that `node` is, counted from `low`.
@@ -330,11 +404,13 @@ impl<'a, T: Real> Translator<'a, T> {
         let mut first = constant - low;
         let mut own: Vec<(Dimension, i64)> = Vec::new();
         for (index, c) in terms {
-            let dimension = scope.iter().find(|s| s.0 == index).map_or(BATCH, |s| s.1);
-            first += c * self.values.extents[dimension.0 as usize].low;
-            match own.iter_mut().find(|t| t.0 == dimension) {
-                Some(term) => term.1 += c,
-                None => own.push((dimension, c)),
+            let Some((_, spot)) = scope.iter().find(|s| s.0 == index) else { continue };
+            first += c * spot.first;
+            for (dimension, k) in &spot.terms {
+                match own.iter_mut().find(|t| t.0 == *dimension) {
+                    Some(term) => term.1 += c * k,
+                    None => own.push((*dimension, c * k)),
+                }
             }
         }
         own.sort_unstable();
@@ -437,141 +513,5 @@ impl<'a, T: Real> Translator<'a, T> {
             }
             _ => values.binary(Binary::Power, base, exponent),
         }
-    }
-
-    fn reduction(
-        &mut self,
-        reduction: Reduction,
-        over: Space,
-        body: ValueId,
-        filter: Option<ValueId>,
-    ) -> ValueId {
-        let is_empty = self.values.volume(over) == 0;
-        if reduction.keeps_filter() && is_empty {
-            self.may_fail = true;
-            return self.values.constant(f64::NAN);
-        }
-        let some = filter.map(|filter| {
-            self.may_fail = true;
-            (filter, self.values.reduce(Fold::Max, over, filter))
-        });
-        let otherwise = |values: &mut Values, rest: f64| match filter {
-            None => body,
-            Some(filter) => {
-                let rest = values.constant(rest);
-                values.select(filter, body, rest)
-            }
-        };
-        let values = &mut self.values;
-        let result = match reduction {
-            Reduction::Sum => values.sum(over, body),
-            Reduction::Product => values.reduce(Fold::Product, over, body),
-            // The largest of truth values; of none it is 0 and not minus infinity.
-            Reduction::Any if is_empty => values.constant(0.0),
-            Reduction::Any => values.reduce(Fold::Max, over, body),
-            Reduction::Max => {
-                let body = otherwise(values, f64::NEG_INFINITY);
-                values.reduce(Fold::Max, over, body)
-            }
-            Reduction::Min => {
-                let body = otherwise(values, f64::INFINITY);
-                values.reduce(Fold::Min, over, body)
-            }
-            Reduction::Mean => {
-                let (body, one) = (otherwise(values, 0.0), values.constant(1.0));
-                let (sum, zero) = (values.reduce(Fold::Sum(0), over, body), values.constant(0.0));
-                let each = filter.map_or(one, |f| values.select(f, one, zero));
-                let count = values.sum(over, each);
-                values.divide(sum, count)
-            }
-            Reduction::LogSumExp => {
-                let body = otherwise(values, f64::NEG_INFINITY);
-                values.log_sum_exp(over, body)
-            }
-            Reduction::Norm => values.norm(over, body),
-        };
-        match some {
-            Some((_, any)) => {
-                let nan = self.values.constant(f64::NAN);
-                self.values.select(any, result, nan)
-            }
-            None => result,
-        }
-    }
-}
-
-impl Values {
-    /// The least and the greatest value of `first + c1*d1 + …`.
-    pub fn reach(&self, first: i64, terms: &[(Dimension, i64)]) -> (i64, i64) {
-        let (mut least, mut most) = (first, first);
-        for (dimension, c) in terms {
-            let reach = c * (self.length(*dimension) as i64 - 1).max(0);
-            *(if reach < 0 { &mut least } else { &mut most }) += reach;
-        }
-        (least, most)
-    }
-
-    /// The sum; over dimensions that the body does not vary with, a multiple.
-    pub fn sum(&mut self, over: Space, body: ValueId) -> ValueId {
-        let space = self.space(body);
-        let unused = over.without(space);
-        let count = self.volume(unused);
-        let over = over.without(unused);
-        let sum = if over == Space::POINT { body } else { self.reduce(Fold::Sum(0), over, body) };
-        if unused == Space::POINT {
-            return sum;
-        }
-        let count = self.constant(count as f64);
-        self.multiply(count, sum)
-    }
-
-    /// Shifted by the largest: log(sum exp(x)) = m + log1p(sum exp(x - m) - 1).
-    ///
-    /// The 1 that is taken away is the exponential of the largest itself, so what remains is small where the others
-    /// are small, and keeps its digits.
-    fn log_sum_exp(&mut self, over: Space, body: ValueId) -> ValueId {
-        let largest = self.reduce(Fold::Max, over, body);
-        let shifted = self.subtract(body, largest);
-        let exponential = self.function(Function::Exp, shifted);
-        let rest = self.reduce(Fold::Sum(-1), over, exponential);
-        let one = self.constant(1.0);
-        let total = self.add(one, rest);
-        let logarithm = self.function(Function::Log1p, rest);
-        let sum = self.add(largest, logarithm);
-        // All minus infinity, or one infinity or NaN: the largest is the result.
-        let difference = self.subtract(largest, largest);
-        let zero = self.constant(0.0);
-        let is_finite = self.binary(Binary::Equal, difference, zero);
-        let result = self.select(is_finite, sum, largest);
-        self.exponentials.insert(result, Exponentials { body, exponential, total });
-        result
-    }
-
-    /// The root of the sum of squares; scaled by the largest where squares overflow or vanish.
-    fn norm(&mut self, over: Space, body: ValueId) -> ValueId {
-        let square = self.binary(Binary::Multiply, body, body);
-        let sum = self.sum(over, square);
-        let root = self.unary(Unary::Root, sum);
-        let size = self.function(Function::Abs, body);
-        let largest = self.reduce(Fold::Max, over, size);
-        let scaled = self.divide(body, largest);
-        let scaled = self.binary(Binary::Multiply, scaled, scaled);
-        let scaled = self.sum(over, scaled);
-        let scaled = self.unary(Unary::Root, scaled);
-        let scaled = self.multiply(largest, scaled);
-        // The square of every element that matters is a normal number with all its digits.
-        let (low, high) = (self.constant(self.squares.0), self.constant(self.squares.1));
-        let (above, below) =
-            (self.binary(Binary::Less, low, sum), self.binary(Binary::Less, sum, high));
-        let is_safe = self.junction(true, above, below);
-        let zero = self.constant(0.0);
-        let is_zero = self.binary(Binary::Equal, largest, zero);
-        let difference = self.subtract(largest, largest);
-        let is_finite = self.binary(Binary::Equal, difference, zero);
-        let rest = self.select(is_finite, scaled, largest);
-        let rest = self.select(is_zero, zero, rest);
-        let result = self.select(is_safe, root, rest);
-        self.rescues.push((is_safe, rest));
-        result
     }
 }

@@ -11,6 +11,9 @@ use rustc_hash::FxHashMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Dimension(pub u8);
 
+/// A divisor of so many elements is taken the reciprocal of.
+pub(crate) const MANY: usize = 16;
+
 /// The batch.
 pub(crate) const BATCH: Dimension = Dimension(0);
 
@@ -136,6 +139,8 @@ pub(crate) enum Operation {
     /// The second where the first is not 0, else the third.
     Select(ValueId, ValueId, ValueId),
     Reduce(Fold, Space, ValueId),
+    /// The sum over the dimensions of a product: a product of matrices.
+    Contract(Space, ValueId, ValueId),
     /// The sum over the dimensions of the value, added at the positions on other dimensions; those outside are left out.
     Scatter(Space, ValueId, Vec<(Dimension, ValueId)>),
 }
@@ -167,6 +172,10 @@ pub(crate) struct Values {
     pub extents: Vec<Extent>,
     pub exponentials: FxHashMap<ValueId, Exponentials>,
     /// A condition, and what need not be computed where it holds.
+    /// Whether every division is one.
+    pub is_exact: bool,
+    /// Values whose reciprocals are used, unless `is_exact`.
+    pub divisors: Vec<ValueId>,
     /// Between these a sum of squares has all its digits.
     pub squares: (f64, f64),
     pub rescues: Vec<(ValueId, ValueId)>,
@@ -210,7 +219,7 @@ impl Values {
                 stored.into_iter().chain(places).collect()
             }
             Operation::Unary(_, a) | Operation::Reduce(_, _, a) => vec![*a],
-            Operation::Binary(_, a, b) => vec![*a, *b],
+            Operation::Binary(_, a, b) | Operation::Contract(_, a, b) => vec![*a, *b],
             Operation::Select(a, b, c) => vec![*a, *b, *c],
             Operation::Scatter(_, body, places) => {
                 std::iter::once(*body).chain(places.iter().map(|p| p.1)).collect()
@@ -234,6 +243,7 @@ impl Values {
             Operation::Binary(_, a, b) => of(a).union(of(b)),
             Operation::Select(a, b, c) => of(a).union(of(b)).union(of(c)),
             Operation::Reduce(_, over, body) => of(body).without(*over),
+            Operation::Contract(over, a, b) => of(a).union(of(b)).without(*over),
             Operation::Scatter(over, body, places) => {
                 let read = places.iter().fold(of(body), |space, (_, v)| space.union(of(v)));
                 places.iter().fold(read.without(*over), |space, (d, _)| space.with(*d))
@@ -269,6 +279,9 @@ impl Values {
     }
     pub fn reduce(&mut self, fold: Fold, over: Space, body: ValueId) -> ValueId {
         self.intern(Operation::Reduce(fold, over, body))
+    }
+    pub fn contract(&mut self, over: Space, a: ValueId, b: ValueId) -> ValueId {
+        self.intern(Operation::Contract(over, a, b))
     }
     pub fn scatter(&mut self, over: Space, body: ValueId, places: Vec<(Dimension, ValueId)>) -> ValueId {
         self.intern(Operation::Scatter(over, body, places))
@@ -400,6 +413,21 @@ impl Values {
             Some(c) if c.to_bits() << 12 == 0 && (1e-30..1e30).contains(&c.abs()) => {
                 let scale = self.constant(1.0 / c);
                 self.multiply(scale, a)
+            }
+            // One divisor for many: its reciprocal, unless that could overflow.
+            _ if !self.is_exact
+                && self.as_constant(a).is_none()
+                && self.space(a) != self.space(b)
+                && self.space(b).without(self.space(a)) == Space::POINT
+                && self.space(b) != Space::POINT
+                && self.volume(self.space(a).without(self.space(b))) >= MANY =>
+            {
+                let one = self.constant(1.0);
+                let inverse = self.binary(Binary::Divide, one, b);
+                if !self.divisors.contains(&b) {
+                    self.divisors.push(b);
+                }
+                self.multiply(a, inverse)
             }
             _ => self.binary(Binary::Divide, a, b),
         }

@@ -22,6 +22,42 @@ impl<T: Precision> Running<T> {
         self.place = (std::ptr::null_mut(), std::ptr::null_mut());
     }
 
+    /// Gets ready for a block that goes to `place`.
+    #[inline(always)]
+    pub fn open<L: Lanes<Scalar = T>>(&mut self, lanes: L, place: (*mut T, *mut T)) {
+        if self.place != place {
+            self.flush(lanes);
+            self.place = place;
+            for vector in &mut self.vectors {
+                lanes.store(vector, lanes.zero());
+            }
+        }
+    }
+
+    /// Adds vectors, those of even and of odd number apart.
+    #[inline(always)]
+    pub fn add<L: Lanes<Scalar = T>, const N: usize>(
+        &mut self,
+        lanes: L,
+        vectors: [L::Register; N],
+        at: usize,
+    ) {
+        for parity in 0..2 {
+            let first = (parity + at) % 2;
+            if first >= N {
+                continue;
+            }
+            let (mut sum, mut lost) =
+                (lanes.load(&self.vectors[parity]), lanes.load(&self.vectors[2 + parity]));
+            for vector in vectors.iter().skip(first).step_by(2) {
+                let (next, error) = two_sum(lanes, sum, *vector);
+                (sum, lost) = (next, lanes.add(lost, error));
+            }
+            lanes.store(&mut self.vectors[parity], sum);
+            lanes.store(&mut self.vectors[2 + parity], lost);
+        }
+    }
+
     /// Adds the sum so far to its place.
     #[inline(always)]
     pub fn flush<L: Lanes<Scalar = T>>(&mut self, lanes: L) {
@@ -49,21 +85,29 @@ fn add_lanes<L: Lanes>(
 ) where
     L::Scalar: Precision,
 {
-    let mut sums = lanes.to_array(sum);
-    let mut losts = lanes.to_array(lost);
-    let mut count = L::WIDTH;
-    while count > 1 {
-        count /= 2;
-        for n in 0..count {
-            let (a, b) = (sums[n], sums[n + count]);
-            let s = a + b;
-            let part = s - a;
-            losts[n] = losts[n] + losts[n + count] + ((a - (s - part)) + (b - part));
-            sums[n] = s;
-        }
-    }
+    let (sums, losts) = (lanes.to_array(sum), lanes.to_array(lost));
+    // Lanes beyond the width are zero.
+    let (sums, losts) = halves::<_, 16, 8>(sums, losts);
+    let (sums, losts) = halves::<_, 8, 4>(sums, losts);
+    let (sums, losts) = halves::<_, 4, 2>(sums, losts);
+    let (sums, losts) = halves::<_, 2, 1>(sums, losts);
     add_to(total, rest, sums[0]);
     *rest = *rest + losts[0];
+}
+
+/// Adds the second half to the first.
+#[inline(always)]
+fn halves<T: Precision, const N: usize, const HALF: usize>(
+    sums: [T; N],
+    losts: [T; N],
+) -> ([T; HALF], [T; HALF]) {
+    let sum: [T; HALF] = std::array::from_fn(|n| sums[n] + sums[n + HALF]);
+    let lost = std::array::from_fn(|n| {
+        let (a, b) = (sums[n], sums[n + HALF]);
+        let part = sum[n] - a;
+        losts[n] + losts[n + HALF] + ((a - (sum[n] - part)) + (b - part))
+    });
+    (sum, lost)
 }
 
 /// Adds `value` to `total`, and the rounding error to `lost`.
@@ -101,14 +145,56 @@ pub(super) fn first<T: Precision>(fold: Fold) -> T {
     }
 }
 
+/// What changes nothing.
+pub(super) fn neutral<T: Precision>(fold: Fold) -> T {
+    match fold {
+        Fold::Sum(_) => T::zero(),
+        other => first(other),
+    }
+}
+
+/// Joins what a part gave, elements and then what rounding lost of them, with what is there.
+///
+/// # Safety
+/// There must be `length` elements at `total`, and for sums at `lost`.
+pub(super) unsafe fn join_all<T: Precision>(
+    fold: Fold,
+    part: &[T],
+    total: *mut T,
+    lost: *mut T,
+    length: usize,
+) {
+    for at in 0..length {
+        // SAFETY: the caller vouches for the places.
+        unsafe {
+            join_one(fold, total.add(at), lost.wrapping_add(at), part[at]);
+            if matches!(fold, Fold::Sum(_)) {
+                *lost.add(at) = *lost.add(at) + part[length + at];
+            }
+        }
+    }
+}
+
 #[inline(always)]
 fn join<T: Precision>(fold: Fold, a: T, b: T) -> T {
     match fold {
         Fold::Sum(_) => a + b,
         Fold::Product => a * b,
         // NaN wins, whichever it is.
-        Fold::Max => if b > a || b.is_nan() { b } else { a },
-        Fold::Min => if b < a || b.is_nan() { b } else { a },
+        Fold::Max => {
+            if b > a || b.is_nan() {
+                b
+            } else {
+                a
+            }
+        }
+        Fold::Min => {
+            if b < a || b.is_nan() {
+                b
+            } else {
+                a
+            }
+        }
     }
 }
 
@@ -147,7 +233,9 @@ pub(super) fn block<L: Lanes>(
                 for (at, value) in values.iter().enumerate() {
                     let offset = at as isize * inner;
                     // SAFETY: as above.
-                    unsafe { join_one(fold, to.0.wrapping_offset(offset), to.1.wrapping_offset(offset), *value) };
+                    unsafe {
+                        join_one(fold, to.0.wrapping_offset(offset), to.1.wrapping_offset(offset), *value)
+                    };
                 }
             }
         }
@@ -177,13 +265,7 @@ fn sum_into<L: Lanes>(
 ) where
     L::Scalar: Precision,
 {
-    if running.place != place {
-        running.flush(lanes);
-        running.place = place;
-        for vector in &mut running.vectors {
-            lanes.store(vector, lanes.zero());
-        }
-    }
+    running.open(lanes, place);
     let [mut s0, mut s1, mut c0, mut c1] = [0, 1, 2, 3].map(|at| lanes.load(&running.vectors[at]));
     let mut pairs = values.chunks_exact(2 * L::WIDTH);
     for pair in &mut pairs {

@@ -1,29 +1,40 @@
 //! One pass over its space: loops, blocks, and what they read and write.
 
 use super::fold::{self, Running};
+use super::transfer::{gather_block, number, pack, scatter_block, unpack};
 use super::{Bases, tape};
-use crate::compile::program::{Bound, Content, Gather, Kernel, Memory, Mode, Operand, Sink, SinkKind};
+use crate::compile::Program;
+use crate::compile::program::{Content, Gather, Kernel, Memory, Mode, Sink, SinkKind};
 use crate::compile::value::Fold;
-use crate::compile::{BLOCK, Program};
 use crate::vector::{Lanes, Precision};
-use crate::real::Real;
-use num_traits::Float;
 
-/// Elements from one register's block to the next: not a power of two, so that they do not share cache lines' places.
-const REGISTER: usize = BLOCK + 48;
+/// Elements beyond a block before the next register's begins: they do not share cache lines' places.
+const GAP: usize = 48;
+
+/// Bytes that registers are aligned to: vectors then lie in one cache line.
+const ALIGNMENT: usize = 64;
 
 /// The most loops of a kernel.
-const LOOPS: usize = 64;
+pub(super) const LOOPS: usize = 64;
 
 /// What a thread needs to run kernels: allocated once.
 pub(crate) struct Workspace<T> {
     constants: Vec<T>,
-    /// A block for each register.
+    /// A block for each register, behind `first` elements.
     blocks: Vec<T>,
+    first: usize,
+    /// Elements from one register's block to the next.
+    register: usize,
     /// Where each register's elements are.
     pub(super) registers: Vec<*mut T>,
     /// How far into memory each operand, then each sink, then each gather is.
     offsets: Vec<isize>,
+    /// Where the memory of each operand, then of each sink begins.
+    starts: Vec<*mut T>,
+    /// The first value, rows and length of the index values that an operand's block holds.
+    numbered: Vec<Option<(isize, usize, usize)>>,
+    /// Where what rounding lost of each sink begins.
+    losts: Vec<*mut T>,
     /// Sums under way, one a sink.
     running: Vec<Running<T>>,
     position: Vec<usize>,
@@ -38,19 +49,36 @@ impl<T: Precision> Workspace<T> {
         let registers = kernels().map(|k| k.operands.len() + k.slots).max().unwrap_or(0);
         let offsets = kernels().map(|k| k.operands.len() + k.sinks.len()).max().unwrap_or(0);
         let sinks = kernels().map(|k| k.sinks.len()).max().unwrap_or(0);
+        let register = kernels().map(|k| k.block).max().unwrap_or(0) + GAP;
+        let blocks = vec![T::zero(); registers * register + ALIGNMENT];
+        let first = blocks.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
         Workspace {
+            first,
+            register,
             constants: constants.to_vec(),
-            blocks: vec![T::zero(); registers * REGISTER],
+            blocks,
             registers: vec![std::ptr::null_mut(); registers],
             offsets: vec![0; offsets],
+            starts: vec![std::ptr::null_mut(); offsets],
+            numbered: vec![None; registers],
+            losts: vec![std::ptr::null_mut(); sinks],
             running: (0..sinks).map(|_| Running::new()).collect(),
             position: vec![0; LOOPS],
         }
     }
 }
 
+impl<T> Workspace<T> {
+    /// Where the block of a register begins.
+    #[inline(always)]
+    fn own(&mut self, register: usize) -> *mut T {
+        let at = self.first + register * self.register;
+        self.blocks[at..].as_mut_ptr()
+    }
+}
+
 /// Where the elements of `memory` for the batch elements from `start` on are.
-fn address<T>(bases: &Bases<T>, memory: Memory, start: usize, tile: usize) -> *mut T {
+pub(super) fn address<T>(bases: &Bases<T>, memory: Memory, start: usize, tile: usize) -> *mut T {
     // SAFETY: the offsets lie within the arrays that the program was compiled for.
     unsafe {
         match memory {
@@ -84,6 +112,39 @@ pub(super) struct Shape {
     pub run: usize,
 }
 
+/// A part of a kernel's outermost loop, and sums of its own.
+pub(super) struct Part<T> {
+    pub from: usize,
+    pub to: usize,
+    /// By sink: where sums are kept that more than one part adds to, and what rounding lost of them.
+    pub sums: Vec<Option<(*mut T, *mut T)>>,
+}
+
+/// Whether the kernel need not run: nothing is to be rescued.
+pub(super) fn is_idle<T: Precision>(
+    kernel: &Kernel,
+    bases: &Bases<T>,
+    tile: usize,
+    (start, count): (usize, usize),
+) -> bool {
+    let Some((memory, volume)) = kernel.guard else { return false };
+    let length = if matches!(memory, Memory::Tile(_)) { volume * count } else { volume };
+    let flags = address(bases, memory, start, tile);
+    // SAFETY: a pass before has stored so many.
+    let flags = unsafe { std::slice::from_raw_parts(flags, length) };
+    flags.iter().all(|flag| *flag != T::zero())
+}
+
+/// The lengths of the loops for `count` batch elements.
+#[inline(always)]
+pub(super) fn lengths(kernel: &Kernel, count: usize) -> [usize; LOOPS] {
+    let mut lengths = [1_usize; LOOPS];
+    for (length, of) in lengths.iter_mut().zip(&kernel.loops) {
+        *length = of.length * if of.times_batch { count } else { 1 };
+    }
+    lengths
+}
+
 /// Runs `kernel` for `count` batch elements from `start` on.
 #[inline(always)]
 pub(super) fn run<L: Lanes>(
@@ -93,70 +154,121 @@ pub(super) fn run<L: Lanes>(
     bases: &Bases<L::Scalar>,
     workspace: &mut Workspace<L::Scalar>,
     (start, count): (usize, usize),
+    part: Option<&Part<L::Scalar>>,
 ) where
     L::Scalar: Precision,
 {
     let tile = program.tile;
-    if let Some((memory, volume)) = kernel.guard {
-        let length = if matches!(memory, Memory::Tile(_)) { volume * count } else { volume };
-        let flags = address(bases, memory, start, tile);
-        // SAFETY: a pass before has stored so many.
-        let flags = unsafe { std::slice::from_raw_parts(flags, length) };
-        if flags.iter().all(|flag| *flag != L::Scalar::default()) {
+    if part.is_none() {
+        if is_idle(kernel, bases, tile, (start, count)) {
             return;
         }
+        for contraction in &kernel.contractions {
+            super::contract::run(contraction, &|memory| address(bases, memory, start, tile), count, None);
+        }
+        if kernel.sinks.is_empty() {
+            return;
+        }
+        begin_sinks(kernel, bases, tile, count);
     }
-    begin_sinks(kernel, bases, tile, count);
-    let mut lengths = [1_usize; LOOPS];
+    let mut lengths = lengths(kernel, count);
     let depth = kernel.loops.len();
-    for (length, of) in lengths.iter_mut().zip(&kernel.loops) {
-        *length = of.length * if of.times_batch { count } else { 1 };
+    if !lengths[..depth].contains(&0) {
+        let (from, to) = part.map_or((0, lengths[0]), |part| (part.from, part.to));
+        start_registers(lanes, kernel, bases, workspace, (start, tile), part);
+        let blocked = if kernel.has_rows { 2 } else { 1 };
+        let outer = depth - blocked;
+        let (rows, runs) = match (kernel.has_rows, outer) {
+            (true, 0) => ((from, to), (0, lengths[1])),
+            (false, 0) => ((0, 1), (from, to)),
+            (true, _) => ((0, lengths[depth - 2]), (0, lengths[depth - 1])),
+            (false, _) => ((0, 1), (0, lengths[depth - 1])),
+        };
+        let rows_most = if kernel.has_rows { (kernel.block / runs.1).max(1) } else { 1 };
+        workspace.position[..depth].fill(0);
+        if outer > 0 {
+            workspace.position[0] = from;
+            lengths[0] = to;
+            let strides =
+                kernel.operands.iter().map(|o| &o.strides).chain(kernel.sinks.iter().map(|s| &s.strides));
+            for (offset, strides) in workspace.offsets.iter_mut().zip(strides) {
+                *offset += strides[0] * from as isize;
+            }
+        }
+        loop {
+            let mut row = rows.0;
+            while row < rows.1 {
+                let height = rows_most.min(rows.1 - row);
+                let mut at = runs.0;
+                while at < runs.1 {
+                    let run = kernel.block.min(runs.1 - at);
+                    workspace.position[depth - 1] = at;
+                    if kernel.has_rows {
+                        workspace.position[depth - 2] = row;
+                    }
+                    let shape = Shape { length: height * run, rows: height, run };
+                    block(lanes, kernel, bases, workspace, (start, tile), shape, (row, at));
+                    at += run;
+                }
+                row += height;
+            }
+            if !advance(kernel, workspace, &lengths[..outer]) {
+                break;
+            }
+        }
+        workspace.running[..kernel.sinks.len()].iter_mut().for_each(|running| running.flush(lanes));
     }
-    if lengths[..depth].contains(&0) {
-        return;
+    if part.is_none() {
+        end_sinks(kernel, bases, tile, count);
     }
+}
+
+/// Sets what registers hold throughout the kernel.
+#[inline(always)]
+fn start_registers<L: Lanes>(
+    _lanes: L,
+    kernel: &Kernel,
+    bases: &Bases<L::Scalar>,
+    workspace: &mut Workspace<L::Scalar>,
+    (start, tile): (usize, usize),
+    part: Option<&Part<L::Scalar>>,
+) where
+    L::Scalar: Precision,
+{
     let operand_count = kernel.operands.len();
     for (at, operand) in kernel.operands.iter().enumerate() {
         workspace.offsets[at] = match operand.content {
             Content::Memory(_, offset, _) => offset,
             _ => 0,
         };
-        if let Content::Constant(constant) = operand.content {
-            let value = workspace.constants[constant];
-            workspace.blocks[at * REGISTER..at * REGISTER + L::WIDTH].fill(value);
+        workspace.numbered[at] = None;
+        let own = workspace.first + at * workspace.register;
+        workspace.registers[at] = workspace.blocks[own..].as_mut_ptr();
+        match operand.content {
+            Content::Constant(constant) => {
+                let value = workspace.constants[constant];
+                workspace.blocks[own..own + L::WIDTH].fill(value);
+            }
+            Content::Memory(memory, ..) => workspace.starts[at] = address(bases, memory, start, tile),
+            Content::Index(_) => {}
         }
     }
+    for slot in operand_count..operand_count + kernel.slots {
+        workspace.registers[slot] = workspace.own(slot);
+    }
     for (at, sink) in kernel.sinks.iter().enumerate() {
+        let mut places = (address(bases, sink.memory, start, tile), std::ptr::null_mut());
+        if let SinkKind::Fold(_, lost) = sink.kind {
+            places.1 = lost_address(bases, sink, lost, tile);
+        }
+        if let Some(own) = part.and_then(|part| part.sums[at]) {
+            places = own;
+        }
+        workspace.starts[operand_count + at] = places.0;
+        workspace.losts[at] = places.1;
         workspace.offsets[operand_count + at] = sink.offset;
         workspace.running[at].start();
     }
-    let blocked = if kernel.has_rows { 2 } else { 1 };
-    let outer = depth - blocked;
-    let (row_length, run_length) = if kernel.has_rows { (lengths[depth - 2], lengths[depth - 1]) } else { (1, lengths[depth - 1]) };
-    let rows_most = if kernel.has_rows { (BLOCK / run_length).max(1) } else { 1 };
-    workspace.position[..depth].fill(0);
-    loop {
-        let mut row = 0;
-        while row < row_length {
-            let rows = rows_most.min(row_length - row);
-            let mut from = 0;
-            while from < run_length {
-                let run = BLOCK.min(run_length - from);
-                workspace.position[depth - 1] = from;
-                if kernel.has_rows {
-                    workspace.position[depth - 2] = row;
-                }
-                let shape = Shape { length: rows * run, rows, run };
-                block(lanes, kernel, bases, workspace, (start, tile), shape, (row, from));
-                from += run;
-            }
-            row += rows;
-        }
-        if !advance(kernel, workspace, &lengths[..outer]) {
-            break;
-        }
-    }
-    end_sinks(lanes, kernel, bases, workspace, tile, count);
 }
 
 /// Goes on to the next turn of the outer loops; `false` after the last.
@@ -166,7 +278,8 @@ fn advance<T>(kernel: &Kernel, workspace: &mut Workspace<T>, lengths: &[usize]) 
         workspace.position[at] += 1;
         let is_done = workspace.position[at] == lengths[at];
         let turns = if is_done { 1 - lengths[at] as isize } else { 1 };
-        let strides = kernel.operands.iter().map(|o| &o.strides).chain(kernel.sinks.iter().map(|s| &s.strides));
+        let strides =
+            kernel.operands.iter().map(|o| &o.strides).chain(kernel.sinks.iter().map(|s| &s.strides));
         for (offset, strides) in workspace.offsets.iter_mut().zip(strides) {
             *offset += strides[at] * turns;
         }
@@ -197,42 +310,49 @@ fn block<L: Lanes>(
     };
     let is_whole = shape.length.is_multiple_of(L::WIDTH);
     let padded = shape.length.next_multiple_of(L::WIDTH);
-    for (at, operand) in kernel.operands.iter().enumerate() {
-        let own = workspace.blocks[at * REGISTER..].as_mut_ptr();
-        workspace.registers[at] = match &operand.content {
-            Content::Constant(_) => own,
+    for at in &kernel.moving {
+        let at = *at as usize;
+        let operand = &kernel.operands[at];
+        let own = workspace.own(at);
+        match &operand.content {
+            Content::Constant(_) => {}
             Content::Memory(memory, _, bounds) => {
-                let base = address(bases, *memory, start, tile);
-                let from = base.wrapping_offset(workspace.offsets[at] + within(&operand.strides));
-                if operand.mode == Mode::Stream {
-                    let fits = is_whole || match memory {
-                        Memory::Input(input, _) => from.wrapping_add(padded).cast_const() <= bases.inputs[*input as usize].1,
-                        _ => true,
-                    };
-                    if fits {
-                        from
-                    } else {
-                        // SAFETY: the block is within the input, and as long as a register at the most.
-                        unsafe { std::ptr::copy_nonoverlapping(from, own, shape.length) };
-                        own
+                let from =
+                    workspace.starts[at].wrapping_offset(workspace.offsets[at] + within(&operand.strides));
+                let fits = match (operand.mode, memory) {
+                    (Mode::Stream, Memory::Input(input, _)) => {
+                        is_whole || from.wrapping_add(padded).cast_const() <= bases.inputs[*input as usize].1
                     }
+                    (Mode::Stream, _) => true,
+                    (Mode::Guarded, Memory::Input(input, _)) => {
+                        let (first, last) = bases.inputs[*input as usize];
+                        from.cast_const() >= first && from.wrapping_add(padded).cast_const() <= last
+                    }
+                    _ => false,
+                };
+                if fits {
+                    workspace.registers[at] = from;
+                } else if operand.mode == Mode::Stream {
+                    // SAFETY: the block is within the input, and as long as a register at the most.
+                    unsafe { std::ptr::copy_nonoverlapping(from, own, shape.length) };
+                    workspace.registers[at] = own;
                 } else {
                     let position = &workspace.position[..depth];
                     pack(lanes, operand, from, bounds, own, shape, position, kernel.has_rows);
-                    own
+                    workspace.registers[at] = own;
                 }
             }
             Content::Index(low) => {
                 let first = *low as isize + workspace.offsets[at] + within(&operand.strides);
-                number(lanes, operand, first, own, shape, kernel.has_rows);
-                own
+                let wanted = Some((first, shape.rows, shape.run));
+                if workspace.numbered[at] != wanted {
+                    number(lanes, operand, first, own, shape, kernel.has_rows);
+                    workspace.numbered[at] = wanted;
+                }
             }
-        };
+        }
     }
     let operand_count = kernel.operands.len();
-    for slot in operand_count..operand_count + kernel.slots {
-        workspace.registers[slot] = workspace.blocks[slot * REGISTER..].as_mut_ptr();
-    }
     let mut written_directly = 0_u64;
     if is_whole {
         for (at, sink) in kernel.sinks.iter().enumerate() {
@@ -240,30 +360,51 @@ fn block<L: Lanes>(
             if let SinkKind::Store { direct: true } = sink.kind
                 && register >= operand_count
                 && at < 64
-                && workspace.registers[register] == workspace.blocks[register * REGISTER..].as_mut_ptr()
+                && workspace.registers[register] == workspace.own(register)
             {
-                let base = address(bases, sink.memory, start, tile);
+                let base = workspace.starts[operand_count + at];
                 workspace.registers[register] =
                     base.wrapping_offset(workspace.offsets[operand_count + at] + within(&sink.strides));
                 written_directly |= 1 << at;
             }
         }
     }
+    // Sums of whole blocks are added by the tape.
+    if is_whole {
+        for (at, sink) in kernel.sinks.iter().enumerate() {
+            if sink.is_fused {
+                let offset = workspace.offsets[operand_count + at] + within(&sink.strides);
+                let to = workspace.starts[operand_count + at].wrapping_offset(offset);
+                let lost = workspace.losts[at].wrapping_offset(offset - sink.offset);
+                workspace.running[at].open(lanes, (to, lost));
+            }
+        }
+    }
     let gather = |gather: &Gather, to: *mut L::Scalar, registers: &[*mut L::Scalar], position: &[usize]| {
-        gather_block(gather, address(bases, gather.memory, start, tile), to, registers, position, shape, kernel.has_rows);
+        gather_block(
+            gather,
+            address(bases, gather.memory, start, tile),
+            to,
+            registers,
+            position,
+            shape,
+            kernel.has_rows,
+        );
     };
-    tape::run(lanes, kernel, &workspace.registers, padded / L::WIDTH, |g, to| {
-        gather(g, to, &workspace.registers, &workspace.position[..depth]);
+    let (registers, position) = (&workspace.registers, &workspace.position[..depth]);
+    let running = if is_whole { workspace.running.as_mut_slice() } else { &mut [] };
+    tape::run(lanes, kernel, registers, running, padded / L::WIDTH, |g, to| {
+        gather(g, to, registers, position)
     });
     for (at, sink) in kernel.sinks.iter().enumerate() {
-        if at < 64 && written_directly >> at & 1 == 1 {
+        let register = sink.register.number as usize;
+        if at < 64 && written_directly >> at & 1 == 1 || is_whole && sink.is_fused {
             continue;
         }
-        let register = sink.register.number as usize;
         let mut values = workspace.registers[register];
         if sink.register.step == 0 {
             // One value stands for all: written out.
-            let own = workspace.blocks[register * REGISTER..].as_mut_ptr();
+            let own = workspace.own(register);
             // SAFETY: a register has as many elements as a block.
             unsafe {
                 let value = *values;
@@ -271,251 +412,40 @@ fn block<L: Lanes>(
             }
             values = own;
         }
-        let base = address(bases, sink.memory, start, tile);
+        let base = workspace.starts[operand_count + at];
         let offset = workspace.offsets[operand_count + at] + within(&sink.strides);
         let to = base.wrapping_offset(offset);
         let inner = sink.strides[depth - 1];
         let rows = if kernel.has_rows { sink.strides[depth - 2] } else { 0 };
         match &sink.kind {
             SinkKind::Store { .. } => unpack(values, to, shape, rows, inner),
-            SinkKind::Fold(fold, lost) => {
-                let lost = lost_address(bases, sink, *lost, tile).wrapping_offset(offset - sink.offset);
-                fold::block(lanes, *fold, values, shape, (to, lost), (rows, inner), &mut workspace.running[at]);
+            SinkKind::Fold(fold, _) => {
+                let lost = workspace.losts[at].wrapping_offset(offset - sink.offset);
+                fold::block(
+                    lanes,
+                    *fold,
+                    values,
+                    shape,
+                    (to, lost),
+                    (rows, inner),
+                    &mut workspace.running[at],
+                );
             }
             SinkKind::Scatter(places) => {
                 scatter_block(places, values, to, &workspace.registers, shape, rows, inner);
             }
         }
     }
-}
-
-/// Brings strided elements together.
-#[inline(always)]
-#[allow(clippy::too_many_arguments)]
-fn pack<L: Lanes>(
-    lanes: L,
-    operand: &Operand,
-    from: *mut L::Scalar,
-    bounds: &[Bound],
-    to: *mut L::Scalar,
-    shape: Shape,
-    position: &[usize],
-    has_rows: bool,
-) where
-    L::Scalar: Precision,
-{
-    let depth = operand.strides.len();
-    let inner = operand.strides[depth - 1];
-    let row_stride = if has_rows { operand.strides[depth - 2] } else { 0 };
-    if operand.mode == Mode::Uniform {
-        let inside = bounds.iter().all(|b| {
-            let at = b.first + b.strides.iter().zip(position).map(|(s, p)| s * *p as i64).sum::<i64>();
-            (0..b.length).contains(&at)
-        });
-        // SAFETY: the position is within the array; a register has room for a vector.
-        unsafe {
-            let value = if inside { *from } else { L::Scalar::nan() };
-            lanes.store_to(to, lanes.splat(value));
-        }
-        return;
-    }
-    for row in 0..shape.rows {
-        let source = from.wrapping_offset(row as isize * row_stride);
-        let target = to.wrapping_add(row * shape.run);
-        let (mut low, mut high) = (0_i64, shape.run as i64);
-        for bound in bounds {
-            let mut at = bound.first + bound.strides.iter().zip(position).map(|(s, p)| s * *p as i64).sum::<i64>();
-            if has_rows {
-                at += bound.strides[depth - 2] * row as i64;
-            }
-            let part = inside(at, bound.strides[depth - 1], bound.length, shape.run as i64);
-            (low, high) = (low.max(part.0), high.min(part.1));
-        }
-        let low = low.clamp(0, shape.run as i64) as usize;
-        let high = (high.max(0) as usize).clamp(low, shape.run);
-        // SAFETY: what lies between `low` and `high` is within the array; the target is a register's block.
-        unsafe {
-            for at in 0..low {
-                *target.add(at) = L::Scalar::nan();
-            }
-            copy_strided(source.wrapping_offset(low as isize * inner), inner, target.add(low), high - low);
-            for at in high..shape.run {
-                *target.add(at) = L::Scalar::nan();
-            }
-        }
-    }
-}
-
-/// Copies `count` elements that are `stride` apart.
-///
-/// # Safety
-/// They must be readable, and the target writable.
-#[inline(always)]
-unsafe fn copy_strided<T: Copy>(from: *const T, stride: isize, to: *mut T, count: usize) {
-    // SAFETY: the caller vouches for the memory.
-    unsafe {
-        match stride {
-            1 => std::ptr::copy_nonoverlapping(from, to, count),
-            0 => {
-                if count > 0 {
-                    std::slice::from_raw_parts_mut(to, count).fill(*from);
-                }
-            }
-            _ => {
-                for at in 0..count {
-                    *to.add(at) = *from.offset(at as isize * stride);
-                }
-            }
-        }
-    }
-}
-
-/// For which k from 0 to `count` (exclusive), as a half-open range, 0 <= at + k*stride < length.
-#[inline(always)]
-fn inside(at: i64, stride: i64, length: i64, count: i64) -> (i64, i64) {
-    match stride {
-        0 if (0..length).contains(&at) => (0, count),
-        0 => (0, 0),
-        1 => (-at, length - at),
-        // Quotients are rounded up at the low end and down at the high one.
-        2.. => (
-            (-at).div_euclid(stride) + i64::from((-at).rem_euclid(stride) != 0),
-            (length - 1 - at).div_euclid(stride) + 1,
-        ),
-        _ => {
-            let back = -stride;
-            let low = at - (length - 1);
-            (low.div_euclid(back) + i64::from(low.rem_euclid(back) != 0), at.div_euclid(back) + 1)
-        }
-    }
-}
-
-/// The values of an index.
-#[inline(always)]
-fn number<L: Lanes>(lanes: L, operand: &Operand, first: isize, to: *mut L::Scalar, shape: Shape, has_rows: bool)
-where
-    L::Scalar: Precision,
-{
-    let depth = operand.strides.len();
-    let inner = operand.strides[depth - 1];
-    let row_stride = if has_rows { operand.strides[depth - 2] } else { 0 };
-    // SAFETY: the target is a register's block.
-    unsafe {
-        if operand.mode == Mode::Uniform {
-            lanes.store_to(to, lanes.constant(first as f64));
-            return;
-        }
-        for row in 0..shape.rows {
-            let start = first + row as isize * row_stride;
-            for at in 0..shape.run {
-                let value = L::Scalar::from_double((start + at as isize * inner) as f64);
-                *to.add(row * shape.run + at) = value;
-            }
-        }
-    }
-}
-
-/// Writes a block to strided memory.
-#[inline(always)]
-fn unpack<T: Copy>(values: *const T, to: *mut T, shape: Shape, row_stride: isize, inner: isize) {
-    for row in 0..shape.rows {
-        let target = to.wrapping_offset(row as isize * row_stride);
-        // SAFETY: a sink's strides lead to elements of its array.
-        unsafe {
-            let source = values.add(row * shape.run);
-            if inner == 1 {
-                std::ptr::copy_nonoverlapping(source, target, shape.run);
-            } else {
-                for at in 0..shape.run {
-                    *target.offset(at as isize * inner) = *source.add(at);
-                }
-            }
-        }
-    }
-}
-
-/// The position as a whole number, where it is one and less than `length`.
-#[inline(always)]
-fn whole<T: Precision>(position: T, length: usize) -> Option<usize> {
-    let value = position.to_double();
-    (value >= 0.0 && value < length as f64 && value == value.floor()).then_some(value as usize)
-}
-
-fn gather_block<T: Precision>(
-    gather: &Gather,
-    base: *const T,
-    to: *mut T,
-    registers: &[*mut T],
-    position: &[usize],
-    shape: Shape,
-    has_rows: bool,
-) {
-    let depth = gather.strides.len();
-    let fixed: isize = gather.strides.iter().zip(position).map(|(s, p)| s * *p as isize).sum();
-    let base_offset = gather.offset + fixed;
-    for row in 0..shape.rows {
-        for at in 0..shape.run {
-            let place = row * shape.run + at;
-            let mut offset = base_offset + gather.strides[depth - 1] * at as isize;
-            if has_rows {
-                offset += gather.strides[depth - 2] * row as isize;
-            }
-            let mut is_inside = gather.bounds.iter().all(|b| {
-                let mut index = b.first + b.strides.iter().zip(position).map(|(s, p)| s * *p as i64).sum::<i64>();
-                index += b.strides[depth - 1] * at as i64;
-                if has_rows {
-                    index += b.strides[depth - 2] * row as i64;
-                }
-                (0..b.length).contains(&index)
-            });
-            for (register, length, stride) in &gather.places {
-                // SAFETY: a register has as many elements as a block, or one where its step is 0.
-                let value = unsafe { *registers[register.number as usize].add(place * register.step as usize) };
-                match whole(value, *length) {
-                    Some(index) => offset += index as isize * stride,
-                    None => is_inside = false,
-                }
-            }
-            // SAFETY: every position was found to be within its axis.
-            unsafe { *to.add(place) = if is_inside { *base.offset(offset) } else { T::nan() } };
-        }
-    }
-}
-
-fn scatter_block<T: Precision>(
-    places: &[(crate::compile::program::Register, usize, isize)],
-    values: *const T,
-    to: *mut T,
-    registers: &[*mut T],
-    shape: Shape,
-    row_stride: isize,
-    inner: isize,
-) {
-    for row in 0..shape.rows {
-        for at in 0..shape.run {
-            let place = row * shape.run + at;
-            let mut offset = row_stride * row as isize + inner * at as isize;
-            let is_inside = places.iter().all(|(register, length, stride)| {
-                // SAFETY: a register has as many elements as a block, or one where its step is 0.
-                let value = unsafe { *registers[register.number as usize].add(place * register.step as usize) };
-                whole(value, *length).is_some_and(|index| {
-                    offset += index as isize * stride;
-                    true
-                })
-            });
-            if is_inside {
-                // SAFETY: every position was found to be within its axis.
-                unsafe {
-                    let element = to.offset(offset);
-                    *element = *element + *values.add(place);
-                }
-            }
+    for (at, sink) in kernel.sinks.iter().enumerate().take(64) {
+        if written_directly >> at & 1 == 1 {
+            let register = sink.register.number as usize;
+            workspace.registers[register] = workspace.own(register);
         }
     }
 }
 
 /// Gives sums and extremes that are computed in this pass their first value.
-fn begin_sinks<T: Precision>(kernel: &Kernel, bases: &Bases<T>, tile: usize, count: usize) {
+pub(super) fn begin_sinks<T: Precision>(kernel: &Kernel, bases: &Bases<T>, tile: usize, count: usize) {
     for sink in &kernel.sinks {
         let (volume, first) = match &sink.kind {
             SinkKind::Fold(fold, volume) => (*volume, fold::first(*fold)),
@@ -538,37 +468,39 @@ fn begin_sinks<T: Precision>(kernel: &Kernel, bases: &Bases<T>, tile: usize, cou
 }
 
 /// Adds to sums what rounding lost.
-#[inline(always)]
-fn end_sinks<L: Lanes>(
-    lanes: L,
-    kernel: &Kernel,
-    bases: &Bases<L::Scalar>,
-    workspace: &mut Workspace<L::Scalar>,
-    tile: usize,
-    count: usize,
-) where
-    L::Scalar: Precision,
-{
-    for (at, sink) in kernel.sinks.iter().enumerate() {
-        let SinkKind::Fold(fold, volume) = sink.kind else { continue };
-        workspace.running[at].flush(lanes);
+pub(super) fn end_sinks<T: Precision>(kernel: &Kernel, bases: &Bases<T>, tile: usize, count: usize) {
+    for sink in &kernel.sinks {
+        let SinkKind::Fold(Fold::Sum(_), volume) = sink.kind else { continue };
         let length = match sink.memory {
             Memory::Tile(_) => volume * count,
             Memory::Shared(_) => volume,
             _ => continue,
         };
-        if let Fold::Sum(_) = fold {
-            let total = address(bases, sink.memory, 0, tile);
-            let lost = lost_address(bases, sink, volume, tile);
-            // SAFETY: so many elements are the sink's own.
-            unsafe {
-                for at in 0..length {
-                    let sum = *total.add(at);
-                    if sum.is_finite() {
-                        *total.add(at) = sum + *lost.add(at);
-                    }
+        let total = address(bases, sink.memory, 0, tile);
+        let lost = lost_address(bases, sink, volume, tile);
+        // SAFETY: so many elements are the sink's own.
+        unsafe {
+            for at in 0..length {
+                let sum = *total.add(at);
+                if sum.is_finite() {
+                    *total.add(at) = sum + *lost.add(at);
                 }
             }
         }
     }
+}
+
+/// The places of a sink's elements and of what rounding lost of them, and how many there are.
+pub(super) fn places<T: Precision>(
+    sink: &Sink,
+    bases: &Bases<T>,
+    tile: usize,
+    count: usize,
+) -> (*mut T, *mut T, usize) {
+    let length = if matches!(sink.memory, Memory::Tile(_)) { sink.volume * count } else { sink.volume };
+    let lost = match sink.kind {
+        SinkKind::Fold(_, lost) => lost_address(bases, sink, lost, tile),
+        _ => std::ptr::null_mut(),
+    };
+    (address(bases, sink.memory, 0, tile), lost, length)
 }

@@ -40,6 +40,11 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("simplify", &["differentiate", "print", "evaluate", "library", "loss", "cli"]),
     ("print", &["syntax", "differentiate", "simplify", "evaluate", "library", "loss", "cli"]),
     ("evaluate", &["syntax", "lower", "differentiate", "simplify", "print", "library", "loss", "cli"]),
+    (
+        "compile",
+        &["syntax", "lower", "differentiate", "simplify", "print", "library", "loss", "execute", "cli"],
+    ),
+    ("execute", &["syntax", "lower", "differentiate", "simplify", "print", "library", "loss", "cli"]),
     ("function", &["syntax", "graph", "lower", "evaluate"]),
 ];
 
