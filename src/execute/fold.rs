@@ -307,6 +307,15 @@ where
     let rest_start = values.len() / L::WIDTH * L::WIDTH;
     let vectors = values[..rest_start].chunks_exact(L::WIDTH).map(|v| lanes.load(v));
     match fold {
+        // A row of a block is short: lanes and then halves are as good as pairs.
+        Fold::Sum(0) => {
+            let (mut even, mut odd) = (lanes.zero(), lanes.zero());
+            for vector in vectors {
+                (even, odd) = (odd, lanes.add(even, vector));
+            }
+            add_to(total, lost, lanes.sum_of_lanes(lanes.add(even, odd)));
+            values[rest_start..].iter().for_each(|v| add_to(total, lost, *v));
+        }
         Fold::Sum(_) => {
             let (mut sum, mut error) = (lanes.zero(), lanes.zero());
             for vector in vectors {
