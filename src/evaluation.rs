@@ -2,9 +2,11 @@
 
 use crate::diagnostic::{Diagnostic, Error, Fault};
 use crate::evaluate::{Batch, Data, Limits, Output, bind, check_inputs, evaluate};
+use crate::fast::{self, Compiled};
 use crate::graph::{Graph, NodeId, Op, VariableId};
 use crate::loss::Loss;
 use crate::real::Real;
+use crate::vector::{Level, Precision};
 use ndarray::ArrayD;
 use std::collections::BTreeMap;
 
@@ -33,6 +35,8 @@ pub struct Request {
     pub limits: Limits,
     /// Take derivatives as the sweep gives them, before simplification.
     pub raw: bool,
+    /// Evaluate with the reference evaluator, which follows the definition literally, and not with compiled loops.
+    pub reference: bool,
 }
 
 /// The results of an evaluation.
@@ -182,25 +186,54 @@ impl<T: Real> Evaluator<T> {
             }
         }
         let outputs: Vec<Output> = self.roots.iter().map(|wanted| self.output(wanted, data)).collect();
+        if !self.request.reference
+            && let Some(results) = self.run_fast(&outputs, data, progress)?
+        {
+            return Ok(self.named(results));
+        }
         let results = evaluate(&self.graph, &outputs, data, &self.request.limits, progress)
             .map_err(|d| self.loss.error(d))?;
-        let mut results = results.into_iter();
-        let mut value = results.next().unwrap_or_else(|| ArrayD::zeros(vec![]));
-        if self.request.reduction == Reduction::None && data.batch.is_empty() {
-            value = value.into_dyn();
+        let mut evaluation = self.named(results);
+        if self.request.reduction == Reduction::Mean && !data.batch.is_empty() {
+            let count = T::from_double(data.batch_length() as f64);
+            let derivatives =
+                evaluation.gradients.values_mut().chain(evaluation.hessian_diagonals.values_mut());
+            derivatives.for_each(|array| array.mapv_inplace(|v| v / count));
         }
+        Ok(evaluation)
+    }
+
+    /// Results in the order of the roots, by name.
+    fn named(&self, results: Vec<ArrayD<T>>) -> Evaluation<T> {
+        let mut results = results.into_iter();
+        let value = results.next().unwrap_or_else(|| ArrayD::zeros(vec![]));
         let mut take = |names: &[String]| -> BTreeMap<String, ArrayD<T>> {
             names.iter().cloned().zip(results.by_ref()).collect()
         };
-        let mut gradients = take(&self.request.gradients);
-        let mut hessian_diagonals = take(&self.request.hessian_diagonals);
-        if self.request.reduction == Reduction::Mean && !data.batch.is_empty() {
-            let count = T::from_double(data.batch_length() as f64);
-            for array in gradients.values_mut().chain(hessian_diagonals.values_mut()) {
-                array.mapv_inplace(|v| v / count);
-            }
+        let gradients = take(&self.request.gradients);
+        let hessian_diagonals = take(&self.request.hessian_diagonals);
+        Evaluation { value, gradients, hessian_diagonals }
+    }
+
+    /// The results of the compiled loss, where the type has one and nothing may be wrong.
+    fn run_fast(
+        &self,
+        outputs: &[Output],
+        data: &Data<T>,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Option<Vec<ArrayD<T>>>, Error> {
+        let divisor = self.divisor(data);
+        let limits = &self.request.limits;
+        let results = fast::evaluate(&self.graph, outputs, data, divisor, limits, progress);
+        results.map_err(|d| self.loss.error(d))
+    }
+
+    /// By what sums over the batch, and gradients, are divided.
+    fn divisor(&self, data: &Data<T>) -> f64 {
+        match self.request.reduction {
+            Reduction::Mean if !data.batch.is_empty() => data.batch_length() as f64,
+            _ => 1.0,
         }
-        Ok(Evaluation { value, gradients, hessian_diagonals })
     }
 
     fn output(&self, wanted: &Wanted, data: &Data<T>) -> Output {
@@ -213,5 +246,29 @@ impl<T: Real> Evaluator<T> {
             (None, Reduction::Mean) => Batch::Mean,
         };
         Output { node: wanted.node, computed: wanted.computed, indices: wanted.indices.clone(), batch }
+    }
+}
+
+impl<T: Precision> Evaluator<T> {
+    /// Compiles for data of these shapes, to run more than once. `None` where only the reference evaluator can do it.
+    ///
+    /// # Errors
+    /// An axis whose length nothing tells.
+    pub fn compile<'a>(&'a self, data: &'a Data<T>) -> Result<Option<Compiled<'a, T>>, Error> {
+        let outputs: Vec<Output> = self.roots.iter().map(|wanted| self.output(wanted, data)).collect();
+        Compiled::new(&self.graph, outputs, data, self.divisor(data)).map_err(|d| self.loss.error(d))
+    }
+
+    /// Runs what was compiled, and gives the value, or the first of the batch.
+    ///
+    /// # Errors
+    /// As [`Evaluator::run`].
+    pub fn rerun(&self, compiled: &mut Compiled<'_, T>, data: &Data<T>) -> Result<Option<T>, Error> {
+        let threads = self.request.limits.threads;
+        let holds = compiled.run(threads, Level::detect(), &|_| {}).map_err(|d| self.loss.error(d))?;
+        if !holds {
+            return Ok(self.run(data, &|_| {})?.value.first().copied());
+        }
+        Ok(compiled.results().first().and_then(|value| value.first()).copied())
     }
 }

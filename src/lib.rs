@@ -19,6 +19,9 @@
 //! print                   graph -> text, Unicode, LaTeX, DOT
 //! evaluate                graph -> numbers: the reference evaluator, generic over floats
 //! vector                  registers of floats and elementary functions of them, for every instruction set
+//! compile                 graph and shapes of data -> a program of fused loops
+//! execute                 programs -> numbers: blocks in the cache, vectors, threads
+//! fast                    compiled evaluation where the type has it, with the reference evaluator to fall back on
 //! library                 the built-in losses, in the language
 //! points, counterexample  points of the declared domains; the search for one at which two expressions differ
 //! proof                   that two expressions are equal: by simplification, a normal form, cases
@@ -52,6 +55,7 @@
 pub mod cli;
 pub mod comparison;
 mod counterexample;
+mod compile;
 mod derivation;
 mod derive;
 mod diagnosis;
@@ -61,6 +65,8 @@ pub mod differentiate;
 mod equivalence;
 pub mod evaluate;
 mod evaluation;
+mod execute;
+mod fast;
 pub mod function;
 pub mod graph;
 pub mod interval;
@@ -87,6 +93,7 @@ pub use diagnostic::Error;
 pub use difference::{Disagreement, GradientCheck};
 pub use equivalence::{Difference, Equivalence, Pair, Step, Verdict, equivalence};
 pub use evaluation::{Evaluation, Evaluator, Reduction, Request};
+pub use fast::Compiled;
 pub use library::{FAMILIES, Library};
 pub use lint::{Finding, Lint};
 pub use loss::Loss;

@@ -1,9 +1,12 @@
 //! `lossform bench`
 
-use super::arguments::BenchOptions;
-use super::{Outcome, later, print, print_json};
-use crate::diagnostic::Error;
+use super::arguments::{BenchOptions, Precision};
+use super::data::{number_json, read};
+use super::eval::request;
+use super::{Outcome, plain_error, print, print_json};
+use crate::diagnostic::{Diagnostic, Error};
 use crate::differentiate::differentiate;
+use crate::evaluate::check_inputs;
 use crate::graph::{NodeId, VariableId};
 use crate::library::Library;
 use crate::lower::lower;
@@ -11,7 +14,10 @@ use crate::print::{Form, documents, form_text};
 use crate::simplify::{recognise, simplify_all};
 use crate::source::SourceId;
 use crate::syntax::parse_formula;
+use crate::vector::Precision as VectorFloat;
+use ndarray::ArrayD;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// How often each stage is timed at least and at most, and how long this may take beyond the least.
@@ -19,10 +25,72 @@ const RUNS: std::ops::RangeInclusive<usize> = 51..=2001;
 const BUDGET: Duration = Duration::from_millis(100);
 
 pub(super) fn run(library: &Library, options: &BenchOptions) -> Outcome {
-    if !options.symbolic {
-        return Err(later("bench on data"));
+    if options.symbolic {
+        return symbolic(library, options);
     }
-    symbolic(library, options)
+    match options.precision {
+        Precision::F64 => on_data::<f64>(library, options),
+        Precision::F32 => on_data::<f32>(library, options),
+    }
+}
+
+/// Runs before those that are timed.
+const WARM_UP: usize = 4;
+
+/// The time of value and gradients on data in memory, compilation apart.
+fn on_data<T: VectorFloat>(library: &Library, options: &BenchOptions) -> Outcome {
+    let loss = super::loss(library, &options.loss)?;
+    let Some(path) = &options.data else {
+        return Err(plain_error(
+            Diagnostic::new("missing-data", "`bench` needs data to evaluate the loss on")
+                .help("give a file: `--data FILE`")
+                .help("or time the derivation itself: `--symbolic`"),
+        ));
+    };
+    let tables = read(path, &loss)?;
+    let request = request(&options.grad, &[], options.reduction, options.threads, 4.0)?;
+    let evaluator = loss.evaluator::<T>(&request)?;
+    let inputs: BTreeMap<String, ArrayD<T>> =
+        tables.inputs.iter().map(|(name, array)| (name.clone(), array.mapv(T::from_double))).collect();
+    let parameters = tables.parameters.iter().map(|(name, v)| (name.clone(), T::from_double(*v))).collect();
+    let data = evaluator.bind(&inputs, &parameters)?;
+    check_inputs(loss.graph(), &data).map_err(|d| Error::new(vec![d], loss.sources().clone()))?;
+    let clock = Instant::now();
+    let mut compiled = evaluator.compile(&data)?;
+    let compile_seconds = clock.elapsed().as_secs_f64();
+    let mut value = None;
+    let mut seconds: Vec<f64> = Vec::with_capacity(options.runs as usize);
+    for run in 0..WARM_UP + options.runs as usize {
+        let clock = Instant::now();
+        value = match &mut compiled {
+            Some(compiled) => evaluator.rerun(compiled, &data)?,
+            None => evaluator.run(&data, &|_| {})?.value.first().copied(),
+        };
+        if run >= WARM_UP {
+            seconds.push(clock.elapsed().as_secs_f64());
+        }
+    }
+    seconds.sort_by(f64::total_cmp);
+    let [least, middle, most] = [0, seconds.len() / 2, seconds.len() - 1].map(|at| seconds[at]);
+    let first = loss.graph().variables().iter().find(|v| !v.is_hyperparameter);
+    let elements = first.and_then(|v| inputs.get(&v.name)).map_or(1, ArrayD::len);
+    let each = middle / elements.max(1) as f64 * 1e9;
+    let value = value.map_or(serde_json::Value::Null, number_json);
+    if options.json {
+        return print_json(&json!({
+            "loss": loss.name(),
+            "elements": elements,
+            "ns_per_element": each,
+            "seconds": {"min": least, "median": middle, "max": most},
+            "compile_seconds": compile_seconds,
+            "value": value,
+        }));
+    }
+    print(&format!(
+        "{elements} elements, {each:.3} ns each\nmedian {middle:.6} s, least {least:.6} s, most {most:.6} s\n\
+         compiled in {:.1} us\nvalue = {value}\n",
+        compile_seconds * 1e6
+    ))
 }
 
 /// The time of each stage from text to printed gradient: medians in microseconds, nothing cached between runs.

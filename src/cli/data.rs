@@ -376,7 +376,7 @@ pub(super) fn to_json<T: Real>(array: &ArrayD<T>) -> Value {
     nest(array.shape(), &elements)
 }
 
-fn number_json<T: Real>(value: T) -> Value {
+pub(super) fn number_json<T: Real>(value: T) -> Value {
     if value.is_nan() {
         return Value::from("nan");
     }

@@ -62,6 +62,7 @@ pub(super) fn request(
         },
         limits: Limits { memory: (memory * (1u64 << 30) as f64) as usize, threads: threads.into() },
         raw: false,
+        reference: false,
     })
 }
 

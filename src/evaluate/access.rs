@@ -16,7 +16,7 @@ pub(super) struct Access {
 }
 
 /// A position on an axis.
-pub(super) enum Position {
+pub(crate) enum Position {
     /// `constant + c1*i1 + c2*i2 + …`, worked out before the evaluation.
     Affine { constant: i64, terms: Vec<(IndexId, i64)> },
     /// The value of a node.
@@ -69,7 +69,7 @@ pub(super) fn plan<T: Real>(
 }
 
 /// The position `node` as a sum of indices, if it is one.
-pub(super) fn affine<T: Real>(graph: &Graph, data: &Data<T>, node: NodeId) -> Option<Position> {
+pub(crate) fn affine<T: Real>(graph: &Graph, data: &Data<T>, node: NodeId) -> Option<Position> {
     let mut constant = Number::ZERO;
     let mut terms: Vec<(IndexId, i64)> = Vec::new();
     let mut take = |c: &Number, term: NodeId| -> Option<()> {

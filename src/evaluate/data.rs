@@ -102,6 +102,16 @@ impl<T: Real> Data<T> {
         self.values[variable.position()].as_ref().map(|v| v.elements.as_slice())
     }
 
+    /// How many variables there are, given or not.
+    pub(crate) fn variable_count(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The lengths of the axes that an input was declared with.
+    pub(crate) fn own_shape(&self, variable: VariableId) -> Option<&[usize]> {
+        self.values[variable.position()].as_ref().map(|v| v.shape.as_slice())
+    }
+
     /// The shape that an input was given in.
     pub fn shape(&self, variable: VariableId) -> Option<Vec<usize>> {
         let values = self.values[variable.position()].as_ref()?;

@@ -34,8 +34,13 @@ impl Extents {
         Ok(self.of_range(graph, range)?.length)
     }
 
+    /// The first value of a range and how many there are.
+    pub(crate) fn bounds(&self, graph: &Graph, range: Range) -> Result<(i64, usize), Diagnostic> {
+        self.of_range(graph, range).map(|extent| (extent.low, extent.length))
+    }
+
     /// The length of an axis.
-    pub(super) fn of_axis(&self, graph: &Graph, axis: AxisId) -> Result<usize, Diagnostic> {
+    pub(crate) fn of_axis(&self, graph: &Graph, axis: AxisId) -> Result<usize, Diagnostic> {
         self.axes.get(axis.position()).copied().flatten().ok_or_else(|| {
             let axis = graph.axis(axis);
             let variable = graph.variable(axis.declared_by.0);

@@ -10,7 +10,7 @@ use crate::number::Number;
 use crate::real::Real;
 
 /// Where the value of a node is kept while it is needed.
-pub(super) type Slot = usize;
+pub(crate) type Slot = usize;
 
 /// What a step computes.
 pub(super) enum Kernel<T> {

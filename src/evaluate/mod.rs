@@ -27,6 +27,7 @@ mod reduce;
 mod run;
 mod special;
 
+pub(crate) use access::{Position, affine};
 pub use check::check_inputs;
 pub use data::{Checks, Data, bind};
 pub use extended::Extended;

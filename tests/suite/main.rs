@@ -1,6 +1,7 @@
 //! The test suite: one binary, a module a subject.
 
 mod commands;
+mod compiled;
 mod derivations;
 mod determinism;
 mod diagnosis;

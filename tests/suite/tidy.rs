@@ -47,6 +47,11 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("equivalence", &["lower", "differentiate", "diagnosis", "lint", "kinds", "cli"]),
     ("diagnosis", &["syntax", "lint", "kinds", "cli"]),
     ("lint", &["lower", "diagnosis", "equivalence", "cli"]),
+    (
+        "compile",
+        &["syntax", "lower", "differentiate", "simplify", "print", "library", "loss", "execute", "cli"],
+    ),
+    ("execute", &["syntax", "lower", "differentiate", "simplify", "print", "library", "loss", "cli"]),
     ("function", &["syntax", "graph", "lower", "evaluate"]),
     (
         "vector",

@@ -116,7 +116,7 @@ fn log_of_parts<L: Lanes>(l: L, f: L::Register, low: L::Register, k: L::Register
 
 /// log(1 + e) for e from 0 to 1.
 #[inline(always)]
-pub(super) fn log1p_of_unit<L: Lanes>(l: L, e: L::Register) -> L::Register {
+pub fn log1p_of_unit<L: Lanes>(l: L, e: L::Register) -> L::Register {
     // 1 + e is halved if it is beyond the square root of two.
     let far = l.less(l.constant(std::f64::consts::SQRT_2 - 1.0), e);
     let f = l.select(far, l.mul(l.sub(e, l.one()), l.constant(0.5)), e);

@@ -1,0 +1,362 @@
+//! From passes to kernels: where values stand in memory, in which order loops run, and what blocks read.
+
+use super::guard::Guards;
+use super::program::{Content, Kernel, Memory, Output, OutputKind, Program};
+use super::schedule::{Root, Schedule, is_folded, is_leaf};
+use super::value::{BATCH, Dimension, Load, Operation, Place, Source, Space, ValueId, Values};
+use crate::graph::Map;
+
+/// Bytes of a block, if many registers are needed.
+const BLOCK_BYTES: usize = 2048;
+
+/// Elements that a tile of the batch reads, writes and stores: they stay in the second-level cache.
+const TILE_ELEMENTS: usize = 1 << 15;
+
+/// The most batch elements of a tile.
+const TILE_LENGTH: usize = 1 << 14;
+
+/// A batch of fewer elements, of at least so many numbers each, is not cut: its kernels are.
+const SPLIT_BELOW: usize = 8;
+const SPLIT_FROM: usize = 1 << 15;
+
+/// How many chunks the batch is cut into, where it is long enough.
+const CHUNKS: usize = 64;
+
+/// A result: its dimensions in the order of its elements, and whether it is a sum over the batch.
+pub(super) struct Wanted {
+    pub value: ValueId,
+    pub order: Vec<Dimension>,
+    pub kind: Kind,
+    /// By what a sum over the batch is divided.
+    pub divisor: f64,
+}
+
+/// What becomes of the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// An array for each of its elements.
+    Each,
+    /// It does not vary with the batch.
+    Once,
+    /// The value is a sum over the batch.
+    Total,
+}
+
+/// Where a stored value stands.
+#[derive(Clone, Debug)]
+pub(super) struct Placed {
+    pub memory: Memory,
+    pub strides: Vec<(Dimension, isize)>,
+    /// How far on what rounding lost is kept, for sums.
+    pub lost: usize,
+}
+
+/// A position that may be outside its axis: `first + c1*d1 + …`, and the length.
+#[derive(Clone, Debug)]
+pub(super) struct Reach {
+    pub first: i64,
+    pub terms: Vec<(Dimension, i64)>,
+    pub length: i64,
+}
+
+/// A computed position: the value, the length of the axis and its stride.
+pub(super) type Computed = (ValueId, usize, isize);
+
+/// A strided reading or writing, before loops are merged.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Strided {
+    pub strides: Vec<(Dimension, isize)>,
+    pub bounds: Vec<Reach>,
+}
+
+pub(super) struct Lowering<'a> {
+    pub(super) values: &'a Values,
+    pub(super) schedule: &'a Schedule,
+    /// The shape and the strides of each input.
+    inputs: &'a dyn Fn(u32) -> Vec<usize>,
+    rank: Vec<isize>,
+    pub(super) placed: Map<ValueId, Placed>,
+    constants: Vec<f64>,
+    lengths: [usize; 3],
+    /// Elements of a block.
+    pub(super) block: usize,
+    pub(super) element_bytes: usize,
+    pub(super) guards: Guards,
+    /// Whether every matrix lies in memory as one.
+    pub(super) is_sound: bool,
+    /// The order of the dimensions of factors and products, so that they do.
+    pub(super) orders: Map<ValueId, Vec<Dimension>>,
+}
+
+/// Lowers a schedule.
+pub(super) fn lower(
+    values: &Values,
+    schedule: &Schedule,
+    wanted: &[Wanted],
+    inputs: &dyn Fn(u32) -> Vec<usize>,
+    may_fail: bool,
+    element_bytes: usize,
+) -> Option<Program> {
+    let mut lowering = Lowering {
+        values,
+        schedule,
+        inputs,
+        rank: Vec::new(),
+        placed: Map::default(),
+        constants: Vec::new(),
+        lengths: [0; 3],
+        block: BLOCK_BYTES / element_bytes,
+        element_bytes,
+        guards: Guards::new(values, schedule),
+        is_sound: true,
+        orders: Map::default(),
+    };
+    lowering.rank_dimensions(wanted);
+    lowering.order_matrices();
+    let mut results: Vec<Output> = Vec::new();
+    for (_, stored, _) in &schedule.passes {
+        for value in stored {
+            lowering.give_memory(*value);
+        }
+    }
+    for result in wanted {
+        let length = result.order.iter().map(|d| values.length(*d)).product();
+        let kind = match result.kind {
+            Kind::Each => OutputKind::Each,
+            Kind::Once => OutputKind::Once,
+            Kind::Total => {
+                let placed = &lowering.placed[&result.value];
+                let Memory::Total(start) = placed.memory else {
+                    unreachable!("sums over the batch are totals")
+                };
+                let along =
+                    |d: &Dimension| placed.strides.iter().find(|s| s.0 == *d).map_or(0, |s| s.1 as usize);
+                let loops = result.order.iter().map(|d| (values.length(*d), along(d))).collect();
+                OutputKind::Total { start, lost: start + placed.lost, loops }
+            }
+        };
+        results.push(Output { length, kind, divisor: result.divisor });
+    }
+    let (mut shared, mut each): (Vec<Kernel>, Vec<Kernel>) = (Vec::new(), Vec::new());
+    for (pass, stored, of_results) in &schedule.passes {
+        let kernel = lowering.kernel(pass, stored, of_results, wanted);
+        if pass.each { each.push(kernel) } else { shared.push(kernel) }
+    }
+    let batch = values.length(BATCH);
+    let [shared_length, tile_length, total_length] = lowering.lengths;
+    let mut inputs: Vec<(u32, usize)> = Vec::new();
+    for operand in each.iter().flat_map(|k| &k.operands) {
+        if let Content::Memory(Memory::Input(input, size), ..) = operand.content {
+            inputs.push((input, size));
+        }
+    }
+    inputs.sort_unstable();
+    inputs.dedup();
+    let written = results.iter().filter(|r| r.kind == OutputKind::Each).map(|r| r.length);
+    let touched: usize = inputs.iter().map(|i| i.1).chain(written).sum::<usize>() + tile_length;
+    let tile = (TILE_ELEMENTS / touched.max(1)).clamp(1, TILE_LENGTH).min(batch.max(1));
+    // Each chunk has sums of its own; they should not outgrow what a chunk reads.
+    let chunks =
+        if total_length > 64 { (batch * touched / (8 * total_length)).clamp(1, CHUNKS) } else { CHUNKS };
+    let chunk = batch.div_ceil(chunks).div_ceil(tile).max(1) * tile;
+    lowering.is_sound.then_some(Program {
+        batch,
+        shared,
+        each,
+        results,
+        shared_length,
+        tile_length,
+        total_length,
+        tile,
+        is_split: batch < SPLIT_BELOW && touched > SPLIT_FROM,
+        chunk,
+        constants: lowering.constants,
+        may_fail,
+    })
+}
+
+impl Lowering<'_> {
+    /// Dimensions along which memory is far apart are outer loops.
+    fn rank_dimensions(&mut self, wanted: &[Wanted]) {
+        let mut rank = vec![0_isize; self.values.extents.len()];
+        let mut raise = |dimension: Dimension, stride: isize| {
+            let rank = &mut rank[dimension.0 as usize];
+            *rank = (*rank).max(stride.abs());
+        };
+        for result in wanted {
+            for (dimension, stride) in row_major(self.values, &result.order) {
+                raise(dimension, stride);
+            }
+        }
+        for at in 0..self.values.len() as u32 {
+            if let Operation::Load(load) = self.values.operation(ValueId(at))
+                && let Source::Input(input) = load.source
+            {
+                let shape = (self.inputs)(input);
+                let mut stride = 1_isize;
+                for ((_, place), length) in load.axes.iter().zip(&shape).rev() {
+                    if let Place::Affine(_, terms) = place {
+                        terms.iter().for_each(|(d, c)| raise(*d, stride * *c as isize));
+                    }
+                    stride *= *length as isize;
+                }
+            }
+        }
+        rank[0] = isize::MAX;
+        self.rank = rank;
+    }
+
+    /// The dimensions of a space, outermost first.
+    pub(super) fn ordered(&self, space: Space) -> Vec<Dimension> {
+        let mut order: Vec<Dimension> = space.dimensions().collect();
+        order.sort_by_key(|d| (std::cmp::Reverse(self.rank[d.0 as usize]), *d));
+        order
+    }
+
+    fn give_memory(&mut self, value: ValueId) {
+        let space = self.values.space(value);
+        let is_batch_sum = matches!(self.values.operation(value),
+            Operation::Reduce(_, over, _) if over.contains(BATCH));
+        let plain = || self.ordered(space.without(Space::of(BATCH)));
+        let inner = self.orders.get(&value).cloned().unwrap_or_else(plain);
+        let mut strides = row_major(self.values, &inner);
+        let volume = self.values.volume(space.without(Space::of(BATCH)));
+        let is_sum = is_folded(self.values, value);
+        let needed = if is_sum { 2 * volume } else { volume };
+        let (kind, memory): (usize, fn(usize) -> Memory) = if is_batch_sum {
+            (2, Memory::Total)
+        } else if space.contains(BATCH) {
+            (1, Memory::Tile)
+        } else {
+            (0, Memory::Shared)
+        };
+        if space.contains(BATCH) {
+            // Tiles hold all totals and then all that was lost.
+            strides.push((BATCH, volume as isize));
+        }
+        let at = self.lengths[kind];
+        self.lengths[kind] += needed;
+        self.placed.insert(value, Placed { memory: memory(at), strides, lost: volume });
+    }
+
+    /// How a load reads memory: where it begins, and its strides.
+    pub(super) fn reading(&self, load: &Load) -> (Memory, isize, Strided, Vec<Computed>) {
+        let (memory, steps, batch_step) = match load.source {
+            Source::Input(input) => {
+                let shape = (self.inputs)(input);
+                let mut steps = vec![1_isize; shape.len()];
+                for at in (1..shape.len()).rev() {
+                    steps[at - 1] = steps[at] * shape[at] as isize;
+                }
+                let size: usize = shape.iter().product();
+                (Memory::Input(input, if load.batched { size } else { 0 }), steps, size as isize)
+            }
+            Source::Value(value) => {
+                let placed = &self.placed[&value];
+                let along = |d: &Dimension| placed.strides.iter().find(|s| s.0 == *d).map_or(0, |s| s.1);
+                (placed.memory, load.along.iter().map(along).collect(), along(&BATCH))
+            }
+        };
+        let mut strided = Strided::default();
+        let mut offset = 0;
+        let mut computed = Vec::new();
+        if load.batched {
+            strided.add(BATCH, batch_step);
+        }
+        for ((length, place), step) in load.axes.iter().zip(steps) {
+            match place {
+                Place::Affine(first, terms) => {
+                    offset += *first as isize * step;
+                    terms.iter().for_each(|(d, c)| strided.add(*d, *c as isize * step));
+                    let (least, most) = self.values.reach(*first, terms);
+                    if least < 0 || most >= *length as i64 {
+                        strided.bounds.push(Reach {
+                            first: *first,
+                            terms: terms.clone(),
+                            length: *length as i64,
+                        });
+                    }
+                }
+                Place::Value(value) => computed.push((*value, *length, step)),
+            }
+        }
+        (memory, offset, strided, computed)
+    }
+
+    pub(super) fn operand_at(&self, value: ValueId) -> (Content, Strided) {
+        match self.values.operation(value) {
+            Operation::Load(load) if is_leaf(self.values, value) => {
+                let (memory, offset, strided, _) = self.reading(load);
+                (Content::Memory(memory, offset, Vec::new()), strided)
+            }
+            _ => {
+                let placed = &self.placed[&value];
+                let strided = Strided { strides: placed.strides.clone(), bounds: Vec::new() };
+                (Content::Memory(placed.memory, 0, Vec::new()), strided)
+            }
+        }
+    }
+
+    pub(super) fn operand(&mut self, value: ValueId) -> (Content, Strided) {
+        match self.values.operation(value) {
+            Operation::Constant(bits) => {
+                let at = constant(&mut self.constants, f64::from_bits(*bits));
+                (Content::Constant(at), Strided::default())
+            }
+            Operation::Index(dimension) => {
+                let mut strided = Strided::default();
+                strided.add(*dimension, 1);
+                (Content::Index(self.values.extents[dimension.0 as usize].low), strided)
+            }
+            _ => self.operand_at(value),
+        }
+    }
+}
+
+impl Strided {
+    fn add(&mut self, dimension: Dimension, stride: isize) {
+        match self.strides.iter_mut().find(|s| s.0 == dimension) {
+            Some(known) => known.1 += stride,
+            None => self.strides.push((dimension, stride)),
+        }
+    }
+    pub(super) fn along(&self, dimension: Dimension) -> isize {
+        self.strides.iter().find(|s| s.0 == dimension).map_or(0, |s| s.1)
+    }
+}
+
+/// The strides of an array whose elements run through the dimensions in that order.
+pub(super) fn row_major(values: &Values, order: &[Dimension]) -> Vec<(Dimension, isize)> {
+    let mut stride = 1;
+    let mut strides = Vec::with_capacity(order.len());
+    for dimension in order.iter().rev() {
+        strides.push((*dimension, stride));
+        stride *= values.length(*dimension) as isize;
+    }
+    strides
+}
+
+/// The number of a constant in the program.
+pub(super) fn constant(constants: &mut Vec<f64>, value: f64) -> usize {
+    constants.iter().position(|c| c.to_bits() == value.to_bits()).unwrap_or_else(|| {
+        constants.push(value);
+        constants.len() - 1
+    })
+}
+
+/// The roots of a schedule.
+pub(super) fn roots(values: &Values, wanted: &[Wanted]) -> Vec<Root> {
+    wanted
+        .iter()
+        .map(|result| {
+            let own = result.order.iter().fold(Space::POINT, |space, d| space.with(*d));
+            let space = match result.kind {
+                Kind::Each => Some(own.with(BATCH)),
+                Kind::Once => Some(own),
+                Kind::Total => None,
+            };
+            debug_assert!(space.is_none_or(|s| values.space(result.value).without(s) == Space::POINT));
+            Root { value: result.value, space }
+        })
+        .collect()
+}

@@ -1,0 +1,113 @@
+//! Compilation: from a graph and the shapes of its data to a program of fused loops.
+//!
+//! ```text
+//! value       operations on numbers over dimensions, shared where equal
+//! translate, reduction    graph -> values: hyperparameters become constants, indices dimensions, reductions folds
+//! schedule    which values are stored, and which pass over which space computes what
+//! lower       where values stand in memory; passes -> kernels
+//! assemble    a pass as a kernel: loops, what a block reads and writes
+//! guard       loads beside an edge that conditions keep from mattering
+//! contract, scatter, matrix    sums that are products of matrices, or that add to places that data tell
+//! tape, context, slots         expressions -> chains of simple operations, functions between them
+//! program     what is executed
+//! ```
+//!
+//! A program is for one set of shapes and hyperparameters. Its kernels stream over blocks that stay in the first-level
+//! cache; what several passes need is stored for a tile of the batch that stays in the second-level one.
+
+mod assemble;
+mod context;
+mod contract;
+mod guard;
+mod lower;
+mod matrix;
+pub(crate) mod program;
+mod reduction;
+mod scatter;
+mod schedule;
+mod slots;
+mod tape;
+mod translate;
+pub(crate) mod value;
+
+pub(crate) use program::Program;
+
+use crate::diagnostic::Diagnostic;
+use crate::evaluate::{Batch, Data, Output};
+use crate::graph::Graph;
+use crate::real::Real;
+use lower::{Kind, Wanted};
+use schedule::schedule;
+use translate::Translator;
+use value::{BATCH, Fold, Space};
+
+/// An output, and by what its sum over the batch, or each of its elements, is divided.
+pub(crate) struct Scaled<'a> {
+    pub output: &'a Output,
+    pub divisor: f64,
+}
+
+/// Compiles `outputs` for data of these shapes.
+///
+/// Unless `is_exact`, a division of many by one is a multiplication by its reciprocal. Further results then count where
+/// that is too near the ends of the range for it; if one is not 0, an exact program is to be run.
+///
+/// `None` where the program would have more dimensions than fit.
+///
+/// # Errors
+/// An axis whose length nothing tells.
+pub(crate) fn compile<T: Real>(
+    graph: &Graph,
+    outputs: &[Scaled],
+    data: &Data<T>,
+    is_exact: bool,
+) -> Result<Option<Program>, Diagnostic> {
+    let mut translator = Translator::new(graph, data);
+    translator.values.is_exact = is_exact;
+    let mut wanted: Vec<Wanted> = Vec::with_capacity(outputs.len());
+    for Scaled { output, divisor } in outputs {
+        let scope = translator.best_scope(output.computed, &output.indices)?;
+        let value = translator.value(output.computed, &scope)?;
+        if translator.is_too_large {
+            return Ok(None);
+        }
+        let order = output
+            .indices
+            .iter()
+            .map(|index| scope.iter().find(|s| s.0 == *index).map_or(BATCH, |s| s.1.dimension()))
+            .collect();
+        let values = &mut translator.values;
+        let factor = values.constant(1.0 / divisor);
+        let is_batched = values.space(value).contains(BATCH);
+        let (value, kind) = match output.batch {
+            Batch::Each if data.batch.is_empty() => (values.multiply(factor, value), Kind::Once),
+            Batch::Each => (values.multiply(factor, value), Kind::Each),
+            // What is the same for each batch element is counted, or averaged, at once.
+            Batch::Mean if !is_batched && data.batch_length() > 0 => (value, Kind::Once),
+            Batch::Mean => (values.reduce(Fold::Sum(0), Space::of(BATCH), value), Kind::Total),
+            Batch::Sum if !is_batched => {
+                let count = values.constant(data.batch_length() as f64 / divisor);
+                (values.multiply(count, value), Kind::Once)
+            }
+            _ => (values.reduce(Fold::Sum(0), Space::of(BATCH), value), Kind::Total),
+        };
+        wanted.push(Wanted { value, order, kind, divisor: *divisor });
+    }
+    for divisor in translator.values.divisors.clone() {
+        let values = &mut translator.values;
+        let flag = values.is_extreme(divisor);
+        let space = values.space(flag);
+        let (value, kind) = if space.contains(BATCH) {
+            (values.reduce(Fold::Sum(0), space, flag), Kind::Total)
+        } else {
+            (values.sum(space, flag), Kind::Once)
+        };
+        wanted.push(Wanted { value, order: Vec::new(), kind, divisor: 1.0 });
+    }
+    let values = &translator.values;
+    let roots = lower::roots(values, &wanted);
+    let schedule = schedule(values, &roots);
+    let shape =
+        |input: u32| data.own_shape(crate::graph::VariableId(input)).map_or_else(Vec::new, <[usize]>::to_vec);
+    Ok(lower::lower(values, &schedule, &wanted, &shape, translator.may_fail, size_of::<T>()))
+}

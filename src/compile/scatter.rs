@@ -1,0 +1,63 @@
+//! Sums that add to the places that data tell: the gradient of a gather.
+
+use super::value::{BATCH, Binary, Dimension, Operation, Space, ValueId, Values};
+
+impl Values {
+    /// `sum[k](if i == row[k] and … then e else 0)`, where e does not vary with i, adds each e at its place.
+    pub(super) fn scattered(&mut self, over: Space, body: ValueId) -> Option<ValueId> {
+        let Operation::Select(condition, then, otherwise) = *self.operation(body) else { return None };
+        if self.as_constant(otherwise) != Some(0.0) {
+            return None;
+        }
+        let mut conditions = Vec::new();
+        let mut pending = vec![condition];
+        while let Some(condition) = pending.pop() {
+            match *self.operation(condition) {
+                Operation::Binary(Binary::And, a, b) => pending.extend([a, b]),
+                _ => conditions.push(condition),
+            }
+        }
+        let mut places: Vec<(Dimension, ValueId)> = Vec::new();
+        let mut rest: Vec<ValueId> = Vec::new();
+        for condition in &conditions {
+            let others = conditions
+                .iter()
+                .filter(|c| *c != condition)
+                .fold(self.space(then), |space, c| space.union(self.space(*c)));
+            match self.place_of(*condition) {
+                Some((dimension, value))
+                    if !over.contains(dimension)
+                        && dimension != BATCH
+                        && !others.contains(dimension)
+                        && self.space(value).0 & over.0 != 0 =>
+                {
+                    places.push((dimension, value));
+                }
+                _ => rest.push(*condition),
+            }
+        }
+        if places.is_empty() {
+            return None;
+        }
+        let taken = rest.into_iter().reduce(|a, b| self.junction(true, a, b));
+        let body = taken.map_or(then, |condition| self.select(condition, then, otherwise));
+        for (dimension, value) in &mut places {
+            let low = self.extents[dimension.0 as usize].low;
+            if low != 0 {
+                let low = self.constant(low as f64);
+                *value = self.subtract(*value, low);
+            }
+        }
+        places.sort_unstable();
+        Some(self.scatter(over, body, places))
+    }
+
+    /// The dimension whose index the condition equates with a value that does not vary with it.
+    fn place_of(&self, condition: ValueId) -> Option<(Dimension, ValueId)> {
+        let Operation::Binary(Binary::Equal, a, b) = *self.operation(condition) else { return None };
+        [(a, b), (b, a)].into_iter().find_map(|(index, value)| match *self.operation(index) {
+            Operation::Index(dimension) if !self.space(value).contains(dimension) => Some((dimension, value)),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,140 @@
+//! Elementary functions of blocks.
+
+use crate::function::Function;
+use crate::vector::functions as vector;
+use crate::vector::{Lanes, Precision};
+
+/// `function` of `count` vectors. Where there is no vector form, lane by lane.
+///
+/// # Safety
+/// `from` must have as many vectors, or one where `step` is 0, and `to` as many.
+#[inline(always)]
+pub(super) unsafe fn map<L: Lanes>(
+    lanes: L,
+    function: Function,
+    from: *const L::Scalar,
+    step: usize,
+    to: *mut L::Scalar,
+    count: usize,
+) where
+    L::Scalar: Precision,
+{
+    macro_rules! vectors {
+        ($x:ident => $result:expr) => {
+            for at in 0..count {
+                // SAFETY: the caller vouches for the vectors.
+                unsafe {
+                    let $x = lanes.load_from(from.add(at * step * L::WIDTH));
+                    lanes.store_to(to.add(at * L::WIDTH), $result);
+                }
+            }
+        };
+    }
+    match function {
+        Function::Exp => vectors!(x => vector::exp(lanes, x)),
+        Function::Expm1 => vectors!(x => vector::expm1(lanes, x)),
+        Function::Log => vectors!(x => vector::log(lanes, x)),
+        Function::Log1p => vectors!(x => vector::log1p(lanes, x)),
+        Function::Sigmoid => vectors!(x => vector::sigmoid(lanes, x)),
+        Function::Softplus => vectors!(x => vector::softplus(lanes, x)),
+        Function::Tanh => vectors!(x => vector::tanh(lanes, x)),
+        Function::Erf => vectors!(x => vector::erf(lanes, x)),
+        Function::Sin => vectors!(x => vector::sin(lanes, x)),
+        Function::Cos => vectors!(x => vector::cos(lanes, x)),
+        Function::Floor => vectors!(x => vector::floor(lanes, x)),
+        Function::Sign => vectors!(x => vector::sign(lanes, x)),
+        _ => {
+            for at in 0..count * L::WIDTH {
+                // SAFETY: the caller vouches for the elements.
+                unsafe { *to.add(at) = function.evaluate(&[*from.add(at * step)]) };
+            }
+        }
+    }
+}
+
+/// The logistic function and softplus of values and of their negatives, as far as they are wanted, from one exponential.
+///
+/// # Safety
+/// As for [`map`].
+#[inline(always)]
+pub(super) unsafe fn logistic<L: Lanes>(
+    lanes: L,
+    (from, step): (*const L::Scalar, usize),
+    sigmoids: [Option<*mut L::Scalar>; 2],
+    softpluses: [Option<*mut L::Scalar>; 2],
+    count: usize,
+) where
+    L::Scalar: Precision,
+{
+    let wants_sigmoid = sigmoids.iter().any(Option::is_some);
+    let wants_softplus = softpluses.iter().any(Option::is_some);
+    for at in 0..count {
+        // SAFETY: the caller vouches for the vectors.
+        unsafe {
+            let x = lanes.load_from(from.add(at * step * L::WIDTH));
+            let store = |to: Option<*mut L::Scalar>, value: L::Register| {
+                if let Some(to) = to {
+                    lanes.store_to(to.add(at * L::WIDTH), value);
+                }
+            };
+            let e = vector::exp_of_minus_abs(lanes, x);
+            let is_negative = lanes.less(x, lanes.zero());
+            if wants_sigmoid {
+                let large = lanes.div(lanes.one(), lanes.add(lanes.one(), e));
+                let small = lanes.mul(e, large);
+                store(sigmoids[0], lanes.select(is_negative, small, large));
+                store(sigmoids[1], lanes.select(is_negative, large, small));
+            }
+            if wants_softplus {
+                let logarithm = vector::log1p_of_unit(lanes, e);
+                let zero = lanes.zero();
+                // NaN comes with the logarithm.
+                store(softpluses[0], lanes.add(lanes.select(is_negative, zero, x), logarithm));
+                store(softpluses[1], lanes.add(lanes.select(is_negative, lanes.neg(x), zero), logarithm));
+            }
+        }
+    }
+}
+
+/// `function` of two, of `count` vectors.
+///
+/// # Safety
+/// As for [`map`], of both.
+#[inline(always)]
+pub(super) unsafe fn zip<L: Lanes>(
+    lanes: L,
+    function: Option<Function>,
+    (left, left_step): (*const L::Scalar, usize),
+    (right, right_step): (*const L::Scalar, usize),
+    to: *mut L::Scalar,
+    count: usize,
+) where
+    L::Scalar: Precision,
+{
+    macro_rules! vectors {
+        ($x:ident, $y:ident => $result:expr) => {
+            for at in 0..count {
+                // SAFETY: the caller vouches for the vectors.
+                unsafe {
+                    let $x = lanes.load_from(left.add(at * left_step * L::WIDTH));
+                    let $y = lanes.load_from(right.add(at * right_step * L::WIDTH));
+                    lanes.store_to(to.add(at * L::WIDTH), $result);
+                }
+            }
+        };
+    }
+    match function {
+        None => vectors!(x, y => vector::pow(lanes, x, y)),
+        Some(Function::Xlogy) => vectors!(x, y => vector::xlogy(lanes, x, y)),
+        Some(Function::Hypot) => vectors!(x, y => vector::hypot(lanes, x, y)),
+        Some(function) => {
+            for at in 0..count * L::WIDTH {
+                // SAFETY: the caller vouches for the elements.
+                unsafe {
+                    let (x, y) = (*left.add(at * left_step), *right.add(at * right_step));
+                    *to.add(at) = function.evaluate(&[x, y]);
+                }
+            }
+        }
+    }
+}

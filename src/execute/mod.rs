@@ -1,0 +1,273 @@
+//! Execution of compiled programs.
+//!
+//! ```text
+//! mod        tiles, chunks and threads; results
+//! split      large kernels, cut into parts that threads share out
+//! kernel     one pass: its loops and blocks
+//! transfer   what a block reads and writes
+//! tape       the instructions of one block, on vectors
+//! function   elementary functions of blocks
+//! fold       reductions of blocks
+//! contract   products of matrices
+//! ```
+//!
+//! The batch is cut into chunks, the same whatever the number of threads; each chunk has sums of its own, which are
+//! added in order at the end. So results do not depend on the number of threads, to the bit.
+
+mod contract;
+mod fold;
+mod function;
+mod kernel;
+mod split;
+mod tape;
+mod transfer;
+
+use crate::compile::Program;
+use crate::compile::program::{Kernel, OutputKind};
+use crate::evaluate::Data;
+use crate::graph::VariableId;
+use crate::vector::{Lanes, Level, Precision, Vectorized};
+use kernel::{Part, Workspace};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Pointers to all memory that kernels use.
+#[derive(Clone)]
+pub(crate) struct Bases<T> {
+    /// Where each variable begins and ends.
+    pub inputs: Vec<(*const T, *const T)>,
+    pub shared: *mut T,
+    pub tile: *mut T,
+    pub totals: *mut T,
+    pub results: Vec<*mut T>,
+}
+
+// SAFETY: threads write to different chunks of the results, and to tiles and totals of their own.
+unsafe impl<T> Send for Bases<T> {}
+// SAFETY: as above.
+unsafe impl<T> Sync for Bases<T> {}
+
+/// Runs `program`. Each result is an array of its elements, those of each batch element first.
+///
+/// `progress` is told how many batch elements have just been done.
+pub(crate) fn execute<T: Precision>(
+    program: &Program,
+    data: &Data<T>,
+    threads: usize,
+    level: Level,
+    results: &mut Vec<Vec<T>>,
+    progress: &(dyn Fn(usize) + Sync),
+) {
+    results.resize_with(program.results.len(), Vec::new);
+    for (result, output) in results.iter_mut().zip(&program.results) {
+        let copies = if output.kind == OutputKind::Each { program.batch } else { 1 };
+        let length = output.length * copies;
+        if result.len() != length {
+            *result = unset(length);
+        }
+    }
+    let mut shared = vec![T::zero(); program.shared_length + MARGIN];
+    let inputs = (0..data.variable_count() as u32)
+        .map(|at| {
+            let elements = data.elements(VariableId(at)).unwrap_or(&[]).as_ptr_range();
+            (elements.start, elements.end)
+        })
+        .collect();
+    let bases = Bases {
+        inputs,
+        shared: shared.as_mut_ptr(),
+        tile: std::ptr::null_mut(),
+        totals: std::ptr::null_mut(),
+        results: results.iter_mut().map(|r| r.as_mut_ptr()).collect(),
+    };
+    let constants: Vec<T> = program.constants.iter().map(|c| T::from_double(*c)).collect();
+    let workspaces = Mutex::new(Vec::new());
+    if !program.shared.is_empty() {
+        split::run(program, &program.shared, &bases, &constants, (0, 1), (threads, level), &workspaces);
+    }
+    if program.is_split {
+        let mut tile = vec![T::zero(); program.tile_length * program.tile + MARGIN];
+        let mut totals = vec![T::zero(); program.total_length];
+        let mut bases = bases.clone();
+        (bases.tile, bases.totals) = (tile.as_mut_ptr(), totals.as_mut_ptr());
+        let mut start = 0;
+        while start < program.batch {
+            let count = program.tile.min(program.batch - start);
+            split::run(
+                program,
+                &program.each,
+                &bases,
+                &constants,
+                (start, count),
+                (threads, level),
+                &workspaces,
+            );
+            progress(count);
+            start += count;
+        }
+        finish(program, results, &totals);
+        return;
+    }
+    let count = if program.each.is_empty() { 0 } else { program.batch.div_ceil(program.chunk) };
+    let partial: Mutex<Vec<(usize, Vec<T>)>> = Mutex::new(Vec::with_capacity(count));
+    let owners: Mutex<Vec<Own<T>>> = Mutex::new(Vec::new());
+    in_parallel(count, threads, &|chunk| {
+        let own = owners.lock().ok().and_then(|mut all| all.pop());
+        let mut own = own.unwrap_or_else(|| Own::new(program, &constants));
+        let mut bases = bases.clone();
+        let mut totals = vec![T::zero(); program.total_length];
+        (bases.tile, bases.totals) = (own.tile.as_mut_ptr(), totals.as_mut_ptr());
+        let start = chunk * program.chunk;
+        let end = program.batch.min(start + program.chunk);
+        let workspace = &mut own.workspace;
+        level.dispatch(Tiles {
+            program,
+            kernels: &program.each,
+            bases: &bases,
+            workspace,
+            start,
+            end,
+            part: None,
+        });
+        progress(end - start);
+        if let Ok(mut partial) = partial.lock() {
+            partial.push((chunk, totals));
+        }
+        if let Ok(mut all) = owners.lock() {
+            all.push(own);
+        }
+    });
+    let mut partial = partial.into_inner().unwrap_or_default();
+    partial.sort_unstable_by_key(|p| p.0);
+    let mut totals = vec![T::zero(); program.total_length];
+    for (_, part) in &partial {
+        for output in &program.results {
+            if let OutputKind::Total { start, lost, .. } = output.kind {
+                for at in 0..output.length {
+                    fold::add(&mut totals, start + at, lost + at, part[start + at]);
+                    totals[lost + at] = totals[lost + at] + part[lost + at];
+                }
+            }
+        }
+    }
+    finish(program, results, &totals);
+}
+
+/// What a thread keeps from one chunk to the next.
+struct Own<T> {
+    workspace: Workspace<T>,
+    tile: Vec<T>,
+}
+
+impl<T: Precision> Own<T> {
+    fn new(program: &Program, constants: &[T]) -> Self {
+        let tile = vec![T::zero(); program.tile_length * program.tile + MARGIN];
+        Own { workspace: Workspace::new(program, constants), tile }
+    }
+}
+
+/// Memory that kernels will write.
+fn unset<T: Precision>(length: usize) -> Vec<T> {
+    let mut elements = Vec::with_capacity(length);
+    // SAFETY: any bits are a float; every element is written by a kernel, or as a total, before anything reads it.
+    #[allow(clippy::uninit_vec)]
+    unsafe {
+        elements.set_len(length);
+    }
+    elements
+}
+
+/// Elements behind the end of an array that blocks may read.
+const MARGIN: usize = 64;
+
+/// Divides sums over the batch, and puts them where they belong.
+fn finish<T: Precision>(program: &Program, results: &mut [Vec<T>], totals: &[T]) {
+    for (output, result) in program.results.iter().zip(results) {
+        if let OutputKind::Total { start, lost, loops } = &output.kind {
+            for (at, element) in result.iter_mut().enumerate() {
+                let (mut rest, mut offset) = (at, 0);
+                for (length, stride) in loops.iter().rev() {
+                    offset += rest % length * stride;
+                    rest /= length;
+                }
+                let (total, lost) = (totals[start + offset], totals[lost + offset]);
+                *element = if total.is_finite() { total + lost } else { total };
+                if output.divisor != 1.0 {
+                    *element = *element / T::from_double(output.divisor);
+                }
+            }
+        }
+    }
+}
+
+/// Does `work` for 0 to `count`, on as many threads.
+fn in_parallel(count: usize, threads: usize, work: &(dyn Fn(usize) + Sync)) {
+    let threads = threads.clamp(1, count.max(1));
+    if threads == 1 {
+        (0..count).for_each(work);
+        return;
+    }
+    let next = AtomicUsize::new(0);
+    pool(threads).install(|| {
+        use rayon::prelude::*;
+        (0..threads).into_par_iter().with_max_len(1).for_each(|_| {
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                if at >= count {
+                    return;
+                }
+                work(at);
+            }
+        });
+    });
+}
+
+/// A pool of that many threads; pools are kept.
+fn pool(threads: usize) -> std::sync::Arc<rayon::ThreadPool> {
+    static POOLS: Mutex<Vec<(usize, std::sync::Arc<rayon::ThreadPool>)>> = Mutex::new(Vec::new());
+    let mut pools = match POOLS.lock() {
+        Ok(pools) => pools,
+        Err(poisoned) => poisoned.into_inner(),
+    };
+    if let Some((_, pool)) = pools.iter().find(|p| p.0 == threads) {
+        return pool.clone();
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = std::sync::Arc::new(pool.expect("the system has threads to give"));
+    pools.push((threads, pool.clone()));
+    pool
+}
+
+/// Kernels, one after the other, for each tile of the batch elements from `start` to `end`; or a part of one kernel.
+struct Tiles<'a, T: Precision> {
+    program: &'a Program,
+    kernels: &'a [Kernel],
+    bases: &'a Bases<T>,
+    workspace: &'a mut Workspace<T>,
+    start: usize,
+    end: usize,
+    part: Option<&'a Part<T>>,
+}
+
+impl<T: Precision> Vectorized<T> for Tiles<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes<Scalar = T>>(self, lanes: L) {
+        let mut start = self.start;
+        while start < self.end {
+            let count = self.program.tile.min(self.end - start);
+            for kernel in self.kernels {
+                kernel::run(
+                    lanes,
+                    kernel,
+                    self.program,
+                    self.bases,
+                    self.workspace,
+                    (start, count),
+                    self.part,
+                );
+            }
+            start += count;
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Large kernels, cut into parts that threads share out.
+//!
+//! The parts depend on the shapes alone. Sums that several parts add to are kept apart and added in order.
+
+use super::kernel::{self, Part, Workspace};
+use super::{Bases, Tiles, contract, fold, in_parallel};
+use crate::compile::Program;
+use crate::compile::program::{Kernel, Memory, SinkKind};
+use crate::vector::{Level, Precision};
+use std::sync::Mutex;
+
+/// Elements that make a part of their own.
+const PART: usize = 1 << 16;
+
+/// The most parts of a kernel.
+const PARTS: usize = 32;
+
+/// Elements that the sums of all parts together may have.
+const SUMS: usize = 1 << 20;
+
+/// By sink, the sums that a part keeps for itself.
+type Sums<T> = Vec<Option<Vec<T>>>;
+
+/// Runs `kernels` one after the other for `count` batch elements from `start` on, each by all threads.
+pub(super) fn run<T: Precision>(
+    program: &Program,
+    kernels: &[Kernel],
+    bases: &Bases<T>,
+    constants: &[T],
+    (start, count): (usize, usize),
+    (threads, level): (usize, Level),
+    workspaces: &Mutex<Vec<Workspace<T>>>,
+) {
+    let take = || {
+        workspaces.lock().ok().and_then(|mut w| w.pop()).unwrap_or_else(|| Workspace::new(program, constants))
+    };
+    let give = |workspace| {
+        if let Ok(mut all) = workspaces.lock() {
+            all.push(workspace);
+        }
+    };
+    let tile = program.tile;
+    for kernel in kernels {
+        if kernel::is_idle(kernel, bases, tile, (start, count)) {
+            continue;
+        }
+        for contraction in &kernel.contractions {
+            let rows = contract::rows(contraction, count);
+            let work: usize = contraction.lengths.iter().product();
+            let parts = (work / (PART * 8)).clamp(1, PARTS).min(rows.div_ceil(16).max(1));
+            let height = rows.div_ceil(parts).next_multiple_of(16);
+            in_parallel(rows.div_ceil(height.max(1)), threads, &|part| {
+                let range = (part * height, rows.min((part + 1) * height));
+                let at = |memory| kernel::address(bases, memory, start, tile);
+                contract::run(contraction, &at, count, Some(range));
+            });
+        }
+        if kernel.sinks.is_empty() {
+            continue;
+        }
+        kernel::begin_sinks(kernel, bases, tile, count);
+        let lengths = kernel::lengths(kernel, count);
+        let volume: usize = lengths[..kernel.loops.len()].iter().product();
+        let is_common = |sink: &crate::compile::program::Sink| {
+            sink.strides[0] == 0 && !matches!(sink.kind, SinkKind::Store { .. })
+        };
+        let common: usize = kernel
+            .sinks
+            .iter()
+            .filter(|s| is_common(s))
+            .map(|s| kernel::places(s, bases, tile, count).2)
+            .sum();
+        let scatters = kernel.sinks.iter().any(|s| matches!(s.kind, SinkKind::Scatter(_)));
+        let most = if scatters { 1 } else { (SUMS / common.max(1)).clamp(1, PARTS) };
+        let parts = (volume / PART).clamp(1, most);
+        let unit = if kernel.loops.len() == 1 { kernel.block } else { 1 };
+        let height = lengths[0].div_ceil(parts).next_multiple_of(unit).max(1);
+        let parts = lengths[0].div_ceil(height);
+        let sums: Vec<Sums<T>> = (0..parts)
+            .map(|_| {
+                let own = kernel.sinks.iter().map(|sink| {
+                    let SinkKind::Fold(fold, _) = sink.kind else { return None };
+                    let length = kernel::places(sink, bases, tile, count).2;
+                    // Sums that begin elsewhere than at 0 begin so once, where the parts are joined.
+                    is_common(sink).then(|| {
+                        let mut elements = vec![fold::neutral::<T>(fold); length];
+                        elements.resize(2 * length, T::zero());
+                        elements
+                    })
+                });
+                own.collect()
+            })
+            .collect();
+        let sums = Mutex::new(sums.into_iter().map(Some).collect::<Vec<_>>());
+        let done: Mutex<Vec<(usize, Sums<T>)>> = Mutex::new(Vec::with_capacity(parts));
+        in_parallel(parts, threads, &|at| {
+            let Some(mut own) = sums.lock().ok().and_then(|mut all| all[at].take()) else { return };
+            let places = own.iter_mut().map(|elements| {
+                elements.as_mut().map(|e| {
+                    let half = e.len() / 2;
+                    let (total, lost) = e.split_at_mut(half);
+                    (total.as_mut_ptr(), lost.as_mut_ptr())
+                })
+            });
+            let part =
+                Part { from: at * height, to: lengths[0].min((at + 1) * height), sums: places.collect() };
+            let mut workspace = take();
+            let kernels = std::slice::from_ref(kernel);
+            let (workspace_of, end) = (&mut workspace, start + count);
+            level.dispatch(Tiles {
+                program,
+                kernels,
+                bases,
+                workspace: workspace_of,
+                start,
+                end,
+                part: Some(&part),
+            });
+            give(workspace);
+            if let Ok(mut done) = done.lock() {
+                done.push((at, own));
+            }
+        });
+        let mut done = done.into_inner().unwrap_or_default();
+        done.sort_unstable_by_key(|d| d.0);
+        for (_, own) in done {
+            for (sink, elements) in kernel.sinks.iter().zip(own) {
+                if let (Some(elements), SinkKind::Fold(fold, _)) = (elements, &sink.kind) {
+                    let (total, lost, length) = kernel::places(sink, bases, tile, count);
+                    // SAFETY: the sink has so many elements, and nobody else writes to them now.
+                    unsafe { fold::join_all(*fold, &elements, total, lost, length) };
+                }
+            }
+        }
+        kernel::end_sinks(kernel, bases, tile, count);
+        debug_assert!(kernel.sinks.iter().all(|s| !matches!(s.memory, Memory::Input(..))));
+    }
+}

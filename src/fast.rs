@@ -1,0 +1,147 @@
+//! Compiled evaluation, for the types that have it.
+
+use crate::compile::{Program, Scaled, compile};
+use crate::diagnostic::Diagnostic;
+use crate::evaluate::{Batch, Data, Limits, Output};
+use crate::execute::execute;
+use crate::graph::Graph;
+use crate::real::Real;
+use crate::vector::{Level, Precision};
+use ndarray::{ArrayD, IxDyn};
+use std::any::Any;
+
+/// The results, one an output; each is divided by `divisor`, as the mean over a batch asks.
+///
+/// `None` where the reference evaluator must do it: other types than `f32` and `f64`, too many dimensions, or a
+/// result that is NaN and may be so because of an empty reduction or a position outside an axis.
+pub(crate) fn evaluate<T: Real>(
+    graph: &Graph,
+    outputs: &[Output],
+    data: &Data<T>,
+    divisor: f64,
+    limits: &Limits,
+    progress: &(dyn Fn(usize) + Sync),
+) -> Result<Option<Vec<ArrayD<T>>>, Diagnostic> {
+    let any: &dyn Any = data;
+    let results: Option<Box<dyn Any>> = if let Some(data) = any.downcast_ref::<Data<f32>>() {
+        typed(graph, outputs, data, divisor, limits, progress)?.map(|r| Box::new(r) as Box<dyn Any>)
+    } else if let Some(data) = any.downcast_ref::<Data<f64>>() {
+        typed(graph, outputs, data, divisor, limits, progress)?.map(|r| Box::new(r) as Box<dyn Any>)
+    } else {
+        None
+    };
+    Ok(results.and_then(|r| r.downcast::<Vec<ArrayD<T>>>().ok()).map(|r| *r))
+}
+
+/// Compiles for the shapes and hyperparameters of `data`.
+pub(crate) fn prepare<T: Real>(
+    graph: &Graph,
+    outputs: &[Output],
+    data: &Data<T>,
+    divisor: f64,
+    is_exact: bool,
+) -> Result<Option<Program>, Diagnostic> {
+    let scaled: Vec<Scaled> = outputs.iter().map(|output| Scaled { output, divisor }).collect();
+    compile(graph, &scaled, data, is_exact)
+}
+
+/// A program for certain data, which runs again and again into the same results.
+pub struct Compiled<'a, T> {
+    graph: &'a Graph,
+    outputs: Vec<Output>,
+    data: &'a Data<T>,
+    divisor: f64,
+    program: Program,
+    /// The program without reciprocals, once it was needed.
+    exact: Option<Program>,
+    results: Vec<Vec<T>>,
+}
+
+impl<'a, T: Precision> Compiled<'a, T> {
+    /// `None` where the reference evaluator must do it.
+    pub(crate) fn new(
+        graph: &'a Graph,
+        outputs: Vec<Output>,
+        data: &'a Data<T>,
+        divisor: f64,
+    ) -> Result<Option<Self>, Diagnostic> {
+        let program = prepare(graph, &outputs, data, divisor, false)?;
+        Ok(program.map(|program| Compiled {
+            graph,
+            outputs,
+            data,
+            divisor,
+            program,
+            exact: None,
+            results: Vec::new(),
+        }))
+    }
+
+    /// Evaluates. Whether the results hold: a NaN among them may be an error that only the reference evaluator tells.
+    ///
+    /// # Errors
+    /// None that compilation did not have.
+    pub fn run(
+        &mut self,
+        threads: usize,
+        level: Level,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<bool, Diagnostic> {
+        execute(&self.program, self.data, threads, level, &mut self.results, progress);
+        if self.results[self.outputs.len()..].iter().any(|count| count.iter().any(|c| *c != T::zero())) {
+            if self.exact.is_none() {
+                self.exact = prepare(self.graph, &self.outputs, self.data, self.divisor, true)?;
+            }
+            if let Some(exact) = &self.exact {
+                execute(exact, self.data, threads, level, &mut self.results, &|_| {});
+            }
+        }
+        Ok(!self.program.may_fail || !self.results.iter().any(|r| r.iter().any(|v| v.is_nan())))
+    }
+
+    /// Bytes of what is stored between passes, and of the blocks of each thread.
+    fn bytes(&self, threads: usize) -> usize {
+        self.program.elements(threads).saturating_mul(size_of::<T>())
+    }
+
+    /// The elements of the results in row-major order: the value, then gradients and diagonals as they were asked for.
+    pub fn results(&self) -> &[Vec<T>] {
+        &self.results[..self.outputs.len().min(self.results.len())]
+    }
+
+    fn into_arrays(self) -> Result<Vec<ArrayD<T>>, Diagnostic> {
+        let (graph, data) = (self.graph, self.data);
+        let arrays = self.results.into_iter().zip(&self.outputs).map(|(elements, output)| {
+            let own = output.indices.iter().map(|index| data.extents.length(graph, graph.range(*index)));
+            let own: Vec<usize> = own.collect::<Result<_, _>>()?;
+            let shape: Vec<usize> = match output.batch {
+                Batch::Each => data.batch.iter().copied().chain(own).collect(),
+                _ => own,
+            };
+            // The elements are as many as the shape says; the program was compiled for it.
+            Ok(ArrayD::from_shape_vec(IxDyn(&shape), elements)
+                .unwrap_or_else(|_| ArrayD::from_elem(IxDyn(&[]), T::nan())))
+        });
+        arrays.collect()
+    }
+}
+
+fn typed<T: Precision>(
+    graph: &Graph,
+    outputs: &[Output],
+    data: &Data<T>,
+    divisor: f64,
+    limits: &Limits,
+    progress: &(dyn Fn(usize) + Sync),
+) -> Result<Option<Vec<ArrayD<T>>>, Diagnostic> {
+    let Some(mut compiled) = Compiled::new(graph, outputs.to_vec(), data, divisor)? else { return Ok(None) };
+    // The reference evaluator gets along with less, or says how much it needs.
+    if compiled.bytes(limits.threads) > limits.memory {
+        return Ok(None);
+    }
+    if compiled.run(limits.threads, Level::detect(), progress)? {
+        compiled.into_arrays().map(Some)
+    } else {
+        Ok(None)
+    }
+}

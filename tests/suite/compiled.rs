@@ -1,0 +1,185 @@
+//! Compiled evaluation against the reference evaluator: every loss, random formulas, all vector widths, threads.
+
+use crate::points::{Draw, inputs};
+use crate::properties::{SIGNATURE, formula};
+use lossform::real::Real;
+use lossform::vector::{Level, Precision};
+use lossform::{Library, Loss, Reduction, Request};
+use ndarray::{ArrayD, Axis, IxDyn, concatenate};
+use std::collections::BTreeMap;
+
+type Inputs<T> = BTreeMap<String, ArrayD<T>>;
+
+/// Inputs with `batch` elements, each drawn anew.
+fn batched<T: Real>(loss: &Loss, draw: &mut Draw, length: usize, batch: usize) -> Inputs<T> {
+    let one = inputs::<T>(loss, draw, length);
+    let all: Vec<Inputs<T>> = (0..batch).map(|_| inputs(loss, draw, length)).collect();
+    let names = one.into_iter();
+    names
+        .map(|(name, array)| {
+            let mut shape = vec![0];
+            shape.extend_from_slice(array.shape());
+            let empty = ArrayD::zeros(IxDyn(&shape));
+            let rows: Vec<ArrayD<T>> =
+                all.iter().map(|element| element[&name].clone().insert_axis(Axis(0))).collect();
+            let views: Vec<_> = std::iter::once(empty.view()).chain(rows.iter().map(|r| r.view())).collect();
+            (name, concatenate(Axis(0), &views).unwrap())
+        })
+        .collect()
+}
+
+/// How far a result may be from the reference: sums and functions round in another order. What is 0 but for rounding
+/// may be off by some roundings of 1, the size of the inputs.
+fn near<T: Real>(a: T, b: T, most: f64) -> bool {
+    let (x, y) = (a.to_double(), b.to_double());
+    let tolerance = 2000.0 * T::epsilon().to_double();
+    x == y || x.is_nan() && y.is_nan() || (x - y).abs() <= tolerance * x.abs().max(most.clamp(0.004, 1.0))
+}
+
+/// The compiled results on every level with one and two threads, against the reference evaluator's.
+fn check<T: Precision>(what: &str, loss: &Loss, at: &Inputs<T>, reduction: Reduction) {
+    let gradients: Vec<String> = loss.differentiable_inputs().iter().map(ToString::to_string).collect();
+    let evaluator = |reference| {
+        let request = Request {
+            gradients: gradients.clone(),
+            hessian_diagonals: gradients.clone(),
+            reduction,
+            reference,
+            ..Request::default()
+        };
+        loss.evaluator::<T>(&request).unwrap_or_else(|e| panic!("{what}: {e}"))
+    };
+    let (reference, fast) = (evaluator(true), evaluator(false));
+    let data = reference.bind(at, &BTreeMap::new()).unwrap_or_else(|e| panic!("{what}: {e}"));
+    let Ok(wanted) = reference.run(&data, &|_| {}) else {
+        // What the reference refuses is refused with the same words.
+        let [a, b] = [&reference, &fast].map(|e| e.run(&data, &|_| {}).map(|_| ()).unwrap_err().to_string());
+        assert_eq!(a, b, "{what}");
+        return;
+    };
+    let wanted: Vec<ArrayD<T>> = std::iter::once(wanted.value)
+        .chain(gradients.iter().map(|name| wanted.gradients[name].clone()))
+        .chain(gradients.iter().map(|name| wanted.hessian_diagonals[name].clone()))
+        .collect();
+    let finite = wanted.iter().flatten().map(|v| v.to_double().abs()).filter(|v| v.is_finite());
+    let most = finite.fold(0.0, f64::max);
+    let mut compiled = fast.compile(&data).unwrap().unwrap_or_else(|| panic!("{what} is not compiled"));
+    for level in Level::available() {
+        let mut before: Option<Vec<Vec<u64>>> = None;
+        for threads in [1, 2] {
+            let holds = compiled.run(threads, level, &|_| {}).unwrap();
+            for (at, (got, wanted)) in compiled.results().iter().zip(&wanted).enumerate() {
+                assert_eq!(got.len(), wanted.len(), "{what}, result {at}");
+                for (element, (a, b)) in wanted.iter().zip(got).enumerate() {
+                    assert!(
+                        near(*a, *b, most) || !holds && b.is_nan(),
+                        "{what}, result {at}[{element}] on {level:?}: {b}, reference {a}"
+                    );
+                }
+            }
+            let bits: Vec<Vec<u64>> = compiled
+                .results()
+                .iter()
+                .map(|r| r.iter().map(|v| if v.is_nan() { 1 } else { v.to_double().to_bits() }).collect())
+                .collect();
+            if let Some(before) = &before {
+                assert!(*before == bits, "{what} on {level:?}: the bits depend on the number of threads");
+            }
+            before = Some(bits);
+        }
+    }
+    // Through the front door: shapes and names.
+    let result = fast.run(&data, &|_| {}).unwrap();
+    assert_eq!(result.value.shape(), wanted[0].shape(), "{what}");
+    for (name, array) in gradients.iter().zip(&wanted[1..]) {
+        assert_eq!(result.gradients[name].shape(), array.shape(), "{what}");
+    }
+}
+
+fn check_library(library: &Library, names: &[String], batches: &[usize], lengths: &[usize]) {
+    for name in names {
+        let loss = library.loss(name).unwrap();
+        let draw = &mut Draw(7);
+        for (batch, length) in batches.iter().flat_map(|b| lengths.iter().map(move |l| (*b, *l))) {
+            let what = format!("{name} with a batch of {batch}, axes of {length}");
+            check::<f64>(&what, &loss, &batched(&loss, draw, length, batch), Reduction::None);
+            check::<f32>(&what, &loss, &batched(&loss, draw, length, batch), Reduction::Mean);
+        }
+        for length in lengths {
+            let what = format!("{name} without a batch, axes of {length}");
+            check::<f64>(&what, &loss, &inputs(&loss, draw, *length), Reduction::None);
+        }
+    }
+}
+
+fn all(library: &Library) -> Vec<String> {
+    library.names().map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn every_builtin_agrees_with_the_reference() {
+    let library = Library::builtin();
+    check_library(&library, &all(&library), &[0, 1, 2, 13], &[1, 2, 5]);
+}
+
+#[test]
+fn long_batches_agree_with_the_reference() {
+    let library = Library::builtin();
+    let scalar = all(&library).into_iter().filter(|name| {
+        let loss = library.loss(name).unwrap();
+        loss.graph().variables().iter().all(|v| v.axes.is_empty())
+    });
+    check_library(&library, &scalar.collect::<Vec<_>>(), &[64, 509, 1024, 1031], &[1]);
+    for (name, batch, length) in
+        [("cross_entropy", 97, 31), ("kl", 128, 16), ("dice", 3, 2053), ("triplet", 67, 64)]
+    {
+        check_library(&library, &[name.to_owned()], &[batch], &[length]);
+    }
+}
+
+#[test]
+fn losses_of_papers_agree_with_the_reference() {
+    let mut library = Library::builtin();
+    library.add("papers", "papers.loss", include_str!("../cases/papers/papers.loss")).unwrap();
+    let names = library.families().last().map(|(_, names)| names.clone()).unwrap();
+    check_library(&library, &names, &[1, 3], &[3, 6]);
+}
+
+#[test]
+fn random_formulas_agree_with_the_reference() {
+    for seed in 0..120 {
+        let draw = &mut Draw(seed + 5000);
+        let depth = 2 + draw.below(3);
+        let text = format!("loss f({SIGNATURE}) = {}", formula(draw, depth, false));
+        let loss = Loss::parse(&text).unwrap();
+        check::<f64>(&text, &loss, &batched(&loss, draw, 3, 5), Reduction::None);
+    }
+}
+
+/// Pairs of rows: products of matrices, with and without a batch.
+#[test]
+fn pairwise_losses_agree_with_the_reference() {
+    let info = "loss info(a[n,k], b[n,k]; tau in (0,inf) = 0.07) = mean[n](logsumexp[m](s[n,m]) - s[n,n])
+        where s[i,j] = sum[k](a[i,k]*b[j,k])/(norm[k](a[i,k])*norm[k](b[j,k])*tau)";
+    let layer = "loss layer(x[k], w[h,k], v[h], t) = (sum[h](v*tanh(sum[k](w*x))) - t)^2";
+    for text in [info, layer] {
+        let loss = Loss::parse(text).unwrap();
+        for length in [3, 17, 40] {
+            let draw = &mut Draw(3);
+            check::<f64>(text, &loss, &inputs(&loss, draw, length), Reduction::None);
+            check::<f64>(text, &loss, &batched(&loss, draw, length, 2), Reduction::Sum);
+        }
+    }
+}
+
+/// One divisor for many, near the ends of the range: its reciprocal would overflow.
+#[test]
+fn divisors_near_the_ends_of_the_range_divide() {
+    let loss = Loss::parse("loss f(x[k], s) = sum[k](x/s)").unwrap();
+    for size in [1e-310, 1e300, 2.5e-308, 0.0] {
+        let mut at = inputs::<f64>(&loss, &mut Draw(1), 40);
+        at.insert("s".into(), ndarray::arr0(size).into_dyn());
+        at.get_mut("x").unwrap().mapv_inplace(|v| v * size.max(1e-300));
+        check("x/s", &loss, &at, Reduction::None);
+    }
+}
