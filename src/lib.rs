@@ -54,8 +54,8 @@
 
 pub mod cli;
 pub mod comparison;
-mod counterexample;
 mod compile;
+mod counterexample;
 mod derivation;
 mod derive;
 mod diagnosis;

@@ -1,7 +1,8 @@
 //! Conditions and choices.
 
-use super::{Graph, NodeId, Op};
+use super::{Graph, NodeId, Op, Reduction};
 use crate::comparison::Comparison;
+use crate::function::Function;
 use crate::number::Number;
 
 impl Graph {
@@ -26,6 +27,17 @@ impl Graph {
         }
         if let Some(value) = self.decide(comparison, a, b) {
             return self.truth(value);
+        }
+        // Where an expression is the largest of its values it is equal to the maximum to the last bit, but not a term
+        // of it to the rest.
+        let is_extremum = |node: NodeId| {
+            matches!(
+                self.op(node),
+                Op::Reduce(Reduction::Max | Reduction::Min, _) | Op::Function(Function::Max | Function::Min)
+            )
+        };
+        if comparison == Comparison::Equal && (is_extremum(a) || is_extremum(b)) {
+            return self.intern(Op::Compare(comparison), &[a, b]);
         }
         let (a, b) = self.balance(a, b);
         let (a, b) = if comparison == Comparison::Equal { (a.min(b), a.max(b)) } else { (a, b) };

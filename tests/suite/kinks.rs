@@ -84,3 +84,21 @@ fn detached_parts_are_constants() {
     check("detach(x)*x", &[3.0], &[3.0]);
     check("loss f(x[i]) = sum[i](x*detach(x - mean[i](x)))", &[1.0, 3.0], &[-1.0, 1.0]);
 }
+
+/// Derivatives of maxima of more than an element of an input, against finite differences: what is largest is found again.
+#[test]
+fn the_largest_is_found_where_rounding_differs() {
+    for formula in [
+        "max[k](exp(a[k])*b[k] - c[k]/3)",
+        "max[k](sigmoid(a[k])*log(1 + exp(b[k])) - a[k])",
+        "min[k](a[k]/3 + b[k]/7 + c[k])",
+        "max[i](v[i+1]/3 - 2*v[i])",
+        "mean[n](min[m](sum[k]((a[n,k]/3 - b[m,k])^2)))",
+    ] {
+        let loss = Loss::parse(formula).unwrap();
+        for input in loss.differentiable_inputs() {
+            let check = loss.check_gradient(input).unwrap();
+            assert!(check.disagreement.is_none(), "{formula}, {input}: {:?}", check.disagreement);
+        }
+    }
+}
