@@ -5,6 +5,7 @@ use crate::evaluate::{Batch, Data, Limits, Output, bind, check_inputs, evaluate}
 use crate::graph::{Graph, NodeId, Op, VariableId};
 use crate::loss::Loss;
 use crate::real::Real;
+use crate::stabilize::stabilize;
 use ndarray::ArrayD;
 use std::collections::BTreeMap;
 
@@ -70,11 +71,16 @@ pub struct Evaluator<T> {
     precision: std::marker::PhantomData<T>,
 }
 
-struct Wanted {
-    node: NodeId,
+/// An expression to be evaluated.
+pub(crate) struct Wanted {
+    /// As it was derived.
+    pub node: NodeId,
+    /// As it is computed.
     computed: NodeId,
-    indices: Vec<crate::graph::IndexId>,
-    variable: Option<VariableId>,
+    /// The axes of the result.
+    pub indices: Vec<crate::graph::IndexId>,
+    /// With respect to what, if it is a derivative.
+    pub variable: Option<VariableId>,
 }
 
 impl Loss {
@@ -84,20 +90,7 @@ impl Loss {
     /// As [`Loss::gradient`].
     pub fn evaluator<T: Real>(&self, request: &Request) -> Result<Evaluator<T>, Error> {
         let mut graph = self.graph().clone();
-        let mut roots =
-            vec![Wanted { node: self.root(), computed: self.root(), indices: Vec::new(), variable: None }];
-        let names: Vec<&str> = request.gradients.iter().map(String::as_str).collect();
-        for derivative in self.derivatives(&mut graph, &names, false, !request.raw)? {
-            let variable = Some(derivative.variable);
-            let node = derivative.node;
-            roots.push(Wanted { node, computed: node, indices: derivative.indices, variable });
-        }
-        let names: Vec<&str> = request.hessian_diagonals.iter().map(String::as_str).collect();
-        for derivative in self.derivatives(&mut graph, &names, true, !request.raw)? {
-            let variable = Some(derivative.variable);
-            let node = derivative.node;
-            roots.push(Wanted { node, computed: node, indices: derivative.indices, variable });
-        }
+        let mut roots = self.wanted(&mut graph, request)?;
         let nodes: Vec<NodeId> = roots.iter().map(|r| r.node).collect();
         let mut needed: Vec<VariableId> = roots.iter().filter_map(|r| r.variable).collect();
         for node in graph.reachable(&nodes) {
@@ -107,7 +100,11 @@ impl Loss {
         }
         needed.sort_unstable();
         needed.dedup();
-        let computed = graph.with_elements(&nodes);
+        let mut computed = graph.with_elements(&nodes);
+        // With hundreds of bits the literal form is the reference for the accurate one.
+        if !request.raw && T::epsilon() > T::from_double(1e-20) {
+            computed = stabilize(&mut graph, &computed).nodes;
+        }
         for (wanted, computed) in roots.iter_mut().zip(computed) {
             wanted.computed = computed;
         }
@@ -120,6 +117,22 @@ impl Loss {
             needed,
             precision: std::marker::PhantomData,
         })
+    }
+}
+
+impl Loss {
+    /// Value, gradients and diagonals, derived in `graph`.
+    pub(crate) fn wanted(&self, graph: &mut Graph, request: &Request) -> Result<Vec<Wanted>, Error> {
+        let node = self.root();
+        let mut roots = vec![Wanted { node, computed: node, indices: Vec::new(), variable: None }];
+        for (names, second) in [(&request.gradients, false), (&request.hessian_diagonals, true)] {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            for derivative in self.derivatives(graph, &names, second, !request.raw)? {
+                let (node, variable) = (derivative.node, Some(derivative.variable));
+                roots.push(Wanted { node, computed: node, indices: derivative.indices, variable });
+            }
+        }
+        Ok(roots)
     }
 }
 

@@ -16,6 +16,7 @@
 //! lower                   tree -> graph: names, axes, indices, domains, definitions
 //! differentiate           graph -> graph: one reverse sweep for all inputs
 //! simplify                graph -> shorter graph: rules as data, algebra of sums and products
+//! stabilize               graph -> a form that is accurate in floating point
 //! print                   graph -> text, Unicode, LaTeX, DOT
 //! evaluate                graph -> numbers: the reference evaluator, generic over floats
 //! library                 the built-in losses, in the language
@@ -60,6 +61,8 @@ pub mod print;
 pub mod real;
 pub mod simplify;
 pub mod source;
+pub mod stabilize;
+mod stable;
 pub mod suggestion;
 pub mod syntax;
 
@@ -69,3 +72,4 @@ pub use difference::{Disagreement, GradientCheck};
 pub use evaluation::{Evaluation, Evaluator, Reduction, Request};
 pub use library::{FAMILIES, Library};
 pub use loss::Loss;
+pub use stable::{StableForm, StablePart};

@@ -6,7 +6,7 @@ use super::array::{Dimensions, volume};
 use super::data::Data;
 use super::element;
 use super::extent::Extent;
-use super::kernel::{Exponent, Kernel, Sliced, Slot, coefficient, divisor};
+use super::kernel::{Exponent, Kernel, Sliced, Slot, coefficient, unfolded};
 use crate::diagnostic::{Diagnostic, Fault};
 use crate::graph::{Graph, IndexId, Map, NodeId, Op, Reduction};
 use crate::number::Number;
@@ -194,10 +194,8 @@ impl<T: Real> Builder<'_, T> {
             Op::Product => Kernel::Product(
                 operands
                     .iter()
-                    .map(|factor| {
-                        let (kind, node) = divisor(graph, *factor);
-                        (kind, slot(node))
-                    })
+                    .flat_map(|factor| unfolded(graph, *factor))
+                    .map(|(kind, node)| (kind, slot(node)))
                     .collect(),
             ),
             Op::Power => {

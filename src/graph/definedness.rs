@@ -45,8 +45,11 @@ impl Graph {
             Op::Function(function) => {
                 let argument = self.interval(operands[0]);
                 match function {
-                    Function::Log | Function::Log2 | Function::Log10 => argument.is_positive(),
+                    Function::Log | Function::Log2 | Function::Log10 | Function::Logrel => {
+                        argument.is_positive()
+                    }
                     Function::Log1p => Interval::open(-1.0, f64::INFINITY).covers(&argument),
+                    Function::Log1mexp => argument.is_negative(),
                     Function::Logit => Interval::open(0.0, 1.0).covers(&argument),
                     Function::Asin | Function::Acos => Interval::closed(-1.0, 1.0).covers(&argument),
                     Function::Lgamma | Function::Digamma => argument.is_positive(),

@@ -13,6 +13,7 @@ mod prove;
 mod rule;
 mod sums;
 
+pub(crate) use rule::read_files;
 pub use rule::{Rule, rules};
 
 use crate::graph::{Graph, Map, NodeId, Op};

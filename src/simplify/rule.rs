@@ -39,21 +39,27 @@ pub struct Rule {
 /// If a rule is not in the language, which a test would show.
 pub fn rules() -> &'static [Rule] {
     static RULES: OnceLock<Vec<Rule>> = OnceLock::new();
-    RULES.get_or_init(|| {
-        let mut rules = Vec::new();
-        for (family, text) in FILES {
-            let mut sources = Sources::default();
-            let source = sources.add(format!("{family}.loss"), *text);
-            let (file, errors) = parse_file(text, source);
-            assert!(errors.is_empty(), "rules of {family}: {errors:?}");
-            for item in file.items {
-                if let tree::Item::Rule(rule) = item {
-                    rules.push(read(family, &rule));
-                }
+    RULES.get_or_init(|| read_files(FILES))
+}
+
+/// The rules of some files.
+///
+/// # Panics
+/// If a rule is not in the language, which a test would show.
+pub(crate) fn read_files(files: &[(&'static str, &'static str)]) -> Vec<Rule> {
+    let mut rules = Vec::new();
+    for (family, text) in files {
+        let mut sources = Sources::default();
+        let source = sources.add(format!("{family}.loss"), *text);
+        let (file, errors) = parse_file(text, source);
+        assert!(errors.is_empty(), "rules of {family}: {errors:?}");
+        for item in file.items {
+            if let tree::Item::Rule(rule) = item {
+                rules.push(read(family, &rule));
             }
         }
-        rules
-    })
+    }
+    rules
 }
 
 fn read(family: &'static str, rule: &tree::Rule) -> Rule {

@@ -1,0 +1,139 @@
+//! Losses at inputs that are hard in floating point, however they are spelled.
+//!
+//! `tests/reference/generate_hard.py` wrote the values and gradients, from formulas of its own at hundreds of digits. The bar
+//! is the same everywhere: no NaN, no infinity where the true number is finite, no relative error above 1e-6 in
+//! single and 1e-12 in double precision. Numbers below the normal ones of a type have fewer digits: there the
+//! error is relative to the least normal number.
+
+use lossform::real::Real;
+use lossform::{Evaluator, Loss, Request};
+use ndarray::ArrayD;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Spellings that miss the bar, the precision, the largest error, and why nothing is to be done about it.
+const EXCEPTIONS: &[(&str, &str, f64, &str)] = &[];
+
+fn table() -> Value {
+    serde_json::from_str(include_str!("../reference/hard.json")).expect("the table is JSON")
+}
+
+/// The relative error of `got`; infinite for NaN and for an infinity of the wrong kind.
+fn error<T: Real>(got: T, want: f64) -> f64 {
+    let rounded = T::from_double(want);
+    if rounded.is_infinite() {
+        return if got == rounded { 0.0 } else { f64::INFINITY };
+    }
+    let got = got.to_double();
+    if !got.is_finite() {
+        return f64::INFINITY;
+    }
+    (got - want).abs() / want.abs().max(T::min_positive_value().to_double())
+}
+
+fn numbers(value: &Value, all: &mut Vec<Option<f64>>) {
+    match value {
+        Value::Array(parts) => parts.iter().for_each(|part| numbers(part, all)),
+        // At a limit the slope may have none.
+        Value::String(text) if text == "any" => all.push(None),
+        Value::String(text) => all.push(Some(text.parse().expect("a number as text"))),
+        _ => panic!("{value} is no number"),
+    }
+}
+
+/// The largest error over value and gradients.
+fn worst<T: Real>(evaluator: &Evaluator<T>, case: &Value) -> f64 {
+    let arrays: BTreeMap<String, ArrayD<T>> = case["inputs"]
+        .as_object()
+        .expect("inputs")
+        .iter()
+        .map(|(name, value)| (name.clone(), crate::references::array(value).mapv(T::from_double)))
+        .collect();
+    let parameters = case["params"].as_object().expect("parameters");
+    let parameters =
+        parameters.iter().map(|(k, v)| (k.clone(), T::from_double(v.as_f64().expect("a number")))).collect();
+    let Ok(result) = evaluator.evaluate(&arrays, &parameters) else { return f64::INFINITY };
+    let mut got: Vec<T> = result.value.iter().copied().collect();
+    let mut want = Vec::new();
+    numbers(&case["value"], &mut want);
+    for (name, gradient) in &result.gradients {
+        got.extend(gradient.iter());
+        numbers(&case["grads"][name], &mut want);
+    }
+    assert_eq!(got.len(), want.len(), "{case}");
+    got.iter().zip(want).filter_map(|(g, w)| Some(error(*g, w?))).fold(0.0, f64::max)
+}
+
+/// A line for each spelling that misses the bar.
+fn violations<T: Real>(precision: &str, tolerance: f64, counts: &mut (usize, usize)) -> Vec<String> {
+    let mut found = Vec::new();
+    for group in table()["groups"].as_array().expect("groups") {
+        for spelling in group["spellings"].as_array().expect("spellings") {
+            let spelling = spelling.as_str().expect("a formula");
+            let is_name = spelling.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            let loss = if is_name { Loss::builtin(spelling) } else { Loss::parse(spelling) };
+            let loss = loss.unwrap_or_else(|e| panic!("{spelling}\n{e}"));
+            let gradients: Vec<String> = group["grads"]
+                .as_array()
+                .expect("names")
+                .iter()
+                .map(|n| n.as_str().expect("a name").to_owned())
+                .collect();
+            let request = Request { gradients, ..Request::default() };
+            let evaluator = loss.evaluator::<T>(&request).unwrap_or_else(|e| panic!("{spelling}\n{e}"));
+            let (mut worst_error, mut where_worst, mut failures, mut total) = (0.0, String::new(), 0, 0);
+            for case in group["cases"].as_array().expect("cases") {
+                // A formula need not have every parameter.
+                let mut case = case.clone();
+                if let Some(parameters) = case["params"].as_object_mut() {
+                    parameters.retain(|name, _| loss.graph().find_variable(name).is_some());
+                }
+                if case["precision"] != precision {
+                    continue;
+                }
+                let error = worst(&evaluator, &case);
+                total += 1;
+                failures += usize::from(error > tolerance);
+                if error > worst_error {
+                    (worst_error, where_worst) = (error, case.to_string());
+                }
+            }
+            counts.0 += failures;
+            counts.1 += total;
+            let known = EXCEPTIONS
+                .iter()
+                .any(|(formula, p, most, _)| *formula == spelling && *p == precision && worst_error <= *most);
+            if failures > 0 && !known {
+                let name = group["name"].as_str().expect("a name");
+                found.push(format!(
+                    "{name}, {precision}: {failures} of {total}, {worst_error:.1e}\n  {spelling}\n  {where_worst}"
+                ));
+            }
+        }
+    }
+    found
+}
+
+#[track_caller]
+fn check<T: Real>(precision: &str, tolerance: f64) {
+    let mut counts = (0, 0);
+    let found = violations::<T>(precision, tolerance, &mut counts);
+    assert!(
+        found.is_empty(),
+        "{} spellings, {} of {} cases miss the bar:\n{}",
+        found.len(),
+        counts.0,
+        counts.1,
+        found.join("\n")
+    );
+}
+
+#[test]
+fn double_precision_keeps_its_digits() {
+    check::<f64>("f64", 1e-12);
+}
+
+#[test]
+fn single_precision_keeps_its_digits() {
+    check::<f32>("f32", 1e-6);
+}
