@@ -1,11 +1,12 @@
 //! Losses on data: values, gradients, diagonals of Hessians.
 
 use crate::diagnostic::{Diagnostic, Error, Fault};
-use crate::evaluate::{Batch, Data, Limits, Output, bind, check_inputs, evaluate};
+use crate::evaluate::{Batch, Data, Limits, Origin, Output, bind, check_inputs, evaluate, find_origin};
 use crate::graph::{Graph, NodeId, Op, VariableId};
 use crate::loss::Loss;
+use crate::print::{document, text};
 use crate::real::Real;
-use crate::stabilize::stabilize;
+use crate::stabilize::{recognize, recognize_functions, stabilize};
 use ndarray::ArrayD;
 use std::collections::BTreeMap;
 
@@ -90,8 +91,10 @@ impl Loss {
     /// As [`Loss::gradient`].
     pub fn evaluator<T: Real>(&self, request: &Request) -> Result<Evaluator<T>, Error> {
         let mut graph = self.graph().clone();
-        let mut roots = self.wanted(&mut graph, request)?;
-        let nodes: Vec<NodeId> = roots.iter().map(|r| r.node).collect();
+        // With hundreds of bits the literal form is the reference for the accurate one.
+        let accurate = !request.raw && T::epsilon() > T::from_double(1e-20);
+        let mut roots = self.wanted(&mut graph, request, accurate)?;
+        let mut nodes: Vec<NodeId> = roots.iter().map(|r| r.node).collect();
         let mut needed: Vec<VariableId> = roots.iter().filter_map(|r| r.variable).collect();
         for node in graph.reachable(&nodes) {
             if let Op::Access(variable) = graph.op(node) {
@@ -100,9 +103,12 @@ impl Loss {
         }
         needed.sort_unstable();
         needed.dedup();
+        if accurate {
+            nodes = recognize(&mut graph, &nodes).0;
+        }
+        // Elements are found among canonical nodes, which the last stage does not leave.
         let mut computed = graph.with_elements(&nodes);
-        // With hundreds of bits the literal form is the reference for the accurate one.
-        if !request.raw && T::epsilon() > T::from_double(1e-20) {
+        if accurate {
             computed = stabilize(&mut graph, &computed).nodes;
         }
         for (wanted, computed) in roots.iter_mut().zip(computed) {
@@ -121,13 +127,20 @@ impl Loss {
 }
 
 impl Loss {
-    /// Value, gradients and diagonals, derived in `graph`.
-    pub(crate) fn wanted(&self, graph: &mut Graph, request: &Request) -> Result<Vec<Wanted>, Error> {
+    /// Value, gradients and diagonals, derived in `graph`; where they are to be accurate, of the functions that the
+    /// formula spells out, whose derivatives are simpler than those of the spelling.
+    pub(crate) fn wanted(
+        &self,
+        graph: &mut Graph,
+        request: &Request,
+        accurate: bool,
+    ) -> Result<Vec<Wanted>, Error> {
         let node = self.root();
+        let root = if accurate { recognize_functions(graph, node) } else { node };
         let mut roots = vec![Wanted { node, computed: node, indices: Vec::new(), variable: None }];
         for (names, second) in [(&request.gradients, false), (&request.hessian_diagonals, true)] {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            for derivative in self.derivatives(graph, &names, second, !request.raw)? {
+            for derivative in self.derivatives(graph, root, &names, second, !request.raw)? {
                 let (node, variable) = (derivative.node, Some(derivative.variable));
                 roots.push(Wanted { node, computed: node, indices: derivative.indices, variable });
             }
@@ -227,4 +240,61 @@ impl<T: Real> Evaluator<T> {
         };
         Output { node: wanted.node, computed: wanted.computed, indices: wanted.indices.clone(), batch }
     }
+
+    /// Says where a result that is not finite comes from, `None` if all are finite.
+    ///
+    /// The first batch element that has one is looked at, there the value before the derivatives, and in it the first
+    /// expression that is not finite though its parts are.
+    ///
+    /// # Errors
+    /// As [`Evaluator::bind`].
+    pub fn explain(
+        &self,
+        inputs: &BTreeMap<String, ArrayD<T>>,
+        parameters: &BTreeMap<String, T>,
+    ) -> Result<Option<Explanation>, Error> {
+        let data = self.bind(inputs, parameters)?;
+        let roots: Vec<NodeId> = self.roots.iter().map(|r| r.computed).collect();
+        let origin =
+            find_origin(&self.graph, &roots, &data, &self.request.limits).map_err(|d| self.loss.error(d))?;
+        Ok(origin.map(|origin| self.explanation(&origin, &data)))
+    }
+
+    fn explanation(&self, origin: &Origin, data: &Data<T>) -> Explanation {
+        let mut graph = self.graph.clone();
+        let output = match self.roots[origin.root].variable {
+            None => "value".to_owned(),
+            Some(variable) => {
+                let kind = if origin.root > self.request.gradients.len() { "hess_diag" } else { "grad" };
+                format!("{kind} {}", graph.variable(variable).name)
+            }
+        };
+        let name = |index: &crate::graph::IndexId| graph.index_entry(*index).name.clone();
+        let indices = origin.indices.iter().map(|(index, at)| (name(index), *at)).collect();
+        let mut batch = Vec::with_capacity(data.batch.len());
+        let mut rest = origin.element;
+        for length in data.batch.iter().rev() {
+            batch.insert(0, rest % length);
+            rest /= length;
+        }
+        let expression = text(&document(&mut graph, origin.node, &self.loss.lowered().named));
+        Explanation { output, batch, indices, expression, value: origin.value, reason: origin.reason.clone() }
+    }
+}
+
+/// Where a result that is not finite comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// Which result: `value`, `grad z`, `hess_diag z`.
+    pub output: String,
+    /// The batch element.
+    pub batch: Vec<usize>,
+    /// The values of the indices that are free in the expression.
+    pub indices: Vec<(String, i64)>,
+    /// The first expression that is not finite though its parts are, in the language.
+    pub expression: String,
+    /// Its value.
+    pub value: f64,
+    /// Why it is not finite.
+    pub reason: String,
 }

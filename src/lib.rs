@@ -69,7 +69,7 @@ pub mod syntax;
 pub use derivation::Derivation;
 pub use diagnostic::Error;
 pub use difference::{Disagreement, GradientCheck};
-pub use evaluation::{Evaluation, Evaluator, Reduction, Request};
+pub use evaluation::{Evaluation, Evaluator, Explanation, Reduction, Request};
 pub use library::{FAMILIES, Library};
 pub use loss::Loss;
 pub use stable::{StableForm, StablePart};

@@ -182,16 +182,17 @@ impl Loss {
         self.derivation(graph, vec![diagonal], true)
     }
 
-    /// First derivatives, or the diagonals of the second, in a graph that holds the loss.
+    /// First derivatives of `root`, or the diagonals of the second, in a graph that holds the loss.
     pub(crate) fn derivatives(
         &self,
         graph: &mut Graph,
+        root: NodeId,
         names: &[&str],
         second: bool,
         simplified: bool,
     ) -> Result<Vec<Derivative>, Error> {
         let variables = self.variables(names)?;
-        let mut all = differentiate(graph, self.lowered.root, &variables);
+        let mut all = differentiate(graph, root, &variables);
         for derivative in &mut all {
             if second {
                 *derivative = diagonal(graph, derivative);

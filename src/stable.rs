@@ -43,7 +43,7 @@ impl Loss {
     /// As [`Loss::gradient`].
     pub fn stable_form(&self, request: &Request) -> Result<StableForm, Error> {
         let mut graph = self.graph().clone();
-        let roots = self.wanted(&mut graph, request)?;
+        let roots = self.wanted(&mut graph, request, true)?;
         let nodes: Vec<_> = roots.iter().map(|r| r.node).collect();
         let stable = stabilize(&mut graph, &nodes);
         let (bodies, definitions) = documents(&mut graph, &stable.nodes, &self.lowered().named);

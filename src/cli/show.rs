@@ -72,7 +72,10 @@ fn stable(loss: &Loss, options: &ShowOptions) -> Outcome {
     }
     for (at, name) in form.rewrites.iter().enumerate() {
         let lead = if at == 0 { "  by    " } else { "        " };
-        lines.push_str(&format!("{lead}{name}: {}\n", explanation(name).unwrap_or_default()));
+        lines.push_str(&format!(
+            "{lead}{name}: {}\n",
+            explanation(name).unwrap_or_default().replace('\n', " ")
+        ));
     }
     print(&lines)
 }

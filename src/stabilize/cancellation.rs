@@ -5,7 +5,7 @@ use crate::function::Function;
 use crate::graph::{NodeId, Op, Reduction};
 use crate::number::Number;
 
-type Terms = Vec<(Number, NodeId)>;
+pub(super) type Terms = Vec<(Number, NodeId)>;
 
 impl Stabilizer<'_> {
     /// Of a sum.
@@ -29,11 +29,20 @@ impl Stabilizer<'_> {
         while let Some((coefficient, form)) = self.take_weighted_gap(&mut terms) {
             forms.push((coefficient, form));
         }
+        while let Some((coefficient, form)) = self.take_element_of_sum(&mut terms) {
+            forms.push((coefficient, form));
+        }
         if forms.is_empty() {
             let special = self
                 .difference_of_exponentials(&constant, &terms)
                 .or_else(|| self.difference_of_logistics(&constant, &terms))
+                .or_else(|| self.joined_divergence(&constant, &terms))
                 .or_else(|| self.residual(&constant, &terms))
+                .or_else(|| self.tanh_residual(&constant, &terms))
+                .or_else(|| self.difference_of_norms(&constant, &terms))
+                .or_else(|| self.sum_with_divergences(&constant, &terms))
+                .or_else(|| self.ratio_less_its_log(&constant, &terms))
+                .or_else(|| self.over_denominator(&constant, &terms))
                 .or_else(|| self.rationalized(&constant, &terms))
                 .or_else(|| self.difference_of_logarithms(&constant, &terms));
             if let Some(form) = special {
@@ -221,83 +230,16 @@ impl Stabilizer<'_> {
         Some(self.graph.sum_verbatim(Number::ZERO, &[(coefficient, choice)]))
     }
 
-    fn logistic_complement(&mut self, z: NodeId) -> NodeId {
+    pub(super) fn logistic_complement(&mut self, z: NodeId) -> NodeId {
         let z = self.value(z);
         let z = self.graph.negated_verbatim(z);
         self.call(Function::Sigmoid, z)
     }
 
-    /// `p - y` for a probability p with a complement that is known: `(1 - y)*p - y*(1 - p)`.
-    fn residual(&mut self, constant: &Number, terms: &Terms) -> Option<NodeId> {
-        for (at, (coefficient, probability)) in terms.iter().enumerate() {
-            let argument = *self.graph.operands(*probability).first().unwrap_or(probability);
-            let kind = match self.graph.op(*probability) {
-                Op::Function(Function::Sigmoid) => Function::Sigmoid,
-                Op::Function(Function::Exp) if self.is_log_probability(argument) => Function::Exp,
-                _ => continue,
-            };
-            // y = -(constant + the other terms)/coefficient
-            let scale = -&coefficient.recip()?;
-            let others: Terms =
-                terms.iter().enumerate().filter(|(n, _)| *n != at).map(|(_, t)| t.clone()).collect();
-            let target = self.graph.linear(constant.clone(), &others);
-            let target = self.graph.scale(&scale, target);
-            if self.graph.as_constant(target).is_some() || !self.graph.interval(target).contains(1.0) {
-                continue;
-            }
-            let form = self.value(*probability);
-            // p - 1
-            let negative = match kind {
-                Function::Sigmoid => {
-                    let other = self.logistic_complement(argument);
-                    self.graph.negated_verbatim(other)
-                }
-                _ => {
-                    let log = self.value(argument);
-                    self.call(Function::Expm1, log)
-                }
-            };
-            let residual = match (self.graph.op(target), self.graph.operands(target)) {
-                (Op::If, &[condition, then, otherwise])
-                    if self.graph.is_one(then) && self.graph.is_zero(otherwise) =>
-                {
-                    let condition = self.value(condition);
-                    self.graph.choice_verbatim(condition, negative, form)
-                }
-                _ => {
-                    let target = self.value(target);
-                    let rest = self.graph.sum_verbatim(Number::ONE, &[(Number::MINUS_ONE, target)]);
-                    let first = self.graph.product_verbatim(&[rest, form]);
-                    let second = self.graph.product_verbatim(&[target, negative]);
-                    self.plus(first, second)
-                }
-            };
-            let residual = self.by("residual_of_probability", residual);
-            return Some(self.graph.sum_verbatim(Number::ZERO, &[(coefficient.clone(), residual)]));
-        }
-        None
-    }
-
-    /// Whether `x` is the logarithm of a softmax, or a number that is known not to be positive.
-    fn is_log_probability(&mut self, x: NodeId) -> bool {
-        if self.graph.interval(x).is_non_positive() {
-            return true;
-        }
-        let (mut constant, mut terms) = self.graph.terms(x);
-        let gap = self.take_gap(&mut constant, &mut terms);
-        gap.is_some_and(|g| g.coefficient.is_negative()) && terms.is_empty() && !constant.is_positive()
-    }
-
     /// `sqrt(a) - u` is `(a - u^2)/(sqrt(a) + u)` where u^2 is a part of a.
     fn rationalized(&mut self, constant: &Number, terms: &Terms) -> Option<NodeId> {
-        let half = Number::ratio(1, 2)?;
         for (at, (coefficient, root)) in terms.iter().enumerate() {
-            if self.graph.op(*root) != Op::Power
-                || self.graph.as_constant(self.graph.operands(*root)[1]) != Some(&half)
-            {
-                continue;
-            }
-            let square = self.graph.operands(*root)[0];
+            let Some(square) = self.square_of_root(*root) else { continue };
             let others: Terms =
                 terms.iter().enumerate().filter(|(n, _)| *n != at).map(|(_, t)| t.clone()).collect();
             let other = self.graph.linear(constant.clone(), &others);
@@ -323,6 +265,22 @@ impl Stabilizer<'_> {
         None
     }
 
+    /// What a square root, or a hypotenuse, is the root of.
+    fn square_of_root(&mut self, root: NodeId) -> Option<NodeId> {
+        let operands = self.graph.operands(root).to_vec();
+        match (self.graph.op(root), operands.as_slice()) {
+            (Op::Power, &[base, exponent]) => {
+                (self.graph.as_constant(exponent)? == &Number::ratio(1, 2)?).then_some(base)
+            }
+            (Op::Function(Function::Hypot), &[a, b]) => {
+                let a = self.square_of_root(a).map_or_else(|| self.graph.powi(a, 2), |square| square);
+                let b = self.graph.powi(b, 2);
+                Some(self.graph.add(&[a, b]))
+            }
+            _ => None,
+        }
+    }
+
     /// `log(a) - log(b)` where a and b are close.
     fn difference_of_logarithms(&mut self, constant: &Number, terms: &Terms) -> Option<NodeId> {
         let (coefficient, x, y) = self.difference(constant, terms)?;
@@ -333,5 +291,158 @@ impl Stabilizer<'_> {
         let (a, b) = (self.graph.operands(x)[0], self.graph.operands(y)[0]);
         let form = self.log_of_quotient(a, b)?;
         Some(self.graph.sum_verbatim(Number::ZERO, &[(coefficient, form)]))
+    }
+
+    /// `k - a/b` is `(k*b - a)/b` where terms of b and a cancel, and where k is 1 and a and b are inputs, whose
+    /// difference is rounded once.
+    fn over_denominator(&mut self, constant: &Number, terms: &Terms) -> Option<NodeId> {
+        if constant.is_zero() {
+            return None;
+        }
+        for (at, (coefficient, term)) in terms.iter().enumerate() {
+            let factors = match self.graph.op(*term) {
+                Op::Product => self.graph.operands(*term).to_vec(),
+                _ => continue,
+            };
+            for factor in factors {
+                let (Op::Power, &[below, exponent]) = (self.graph.op(factor), self.graph.operands(factor))
+                else {
+                    continue;
+                };
+                if self.graph.as_constant(exponent) != Some(&Number::MINUS_ONE) {
+                    continue;
+                }
+                let above = self.graph.mul(&[*term, below]);
+                let rest = [(constant.clone(), below), (coefficient.clone(), above)];
+                let rest = self.graph.linear(Number::ZERO, &rest);
+                let size =
+                    |(constant, terms): (Number, Terms)| terms.len() + usize::from(!constant.is_zero());
+                let both = size(self.graph.terms(below)) + size(self.graph.terms(above));
+                let cancels = terms.len() == 1
+                    && self.graph.op(below) == Op::Linear
+                    && size(self.graph.terms(rest)) + 1 < both;
+                let is_exact = *constant == -coefficient && self.is_plain(below) && self.is_plain(above);
+                if !cancels && !is_exact {
+                    continue;
+                }
+                let (rest, factor) = (self.value(rest), self.value(factor));
+                let quotient = self.graph.product_verbatim(&[rest, factor]);
+                let quotient = self.by("over_denominator", quotient);
+                let mut forms = vec![(Number::ONE, quotient)];
+                for (other, (coefficient, term)) in terms.iter().enumerate() {
+                    if other != at {
+                        forms.push((coefficient.clone(), self.value(*term)));
+                    }
+                }
+                return Some(self.graph.sum_verbatim(Number::ZERO, &forms));
+            }
+        }
+        None
+    }
+
+    /// `x - 1 - log(x)` is `expm1mx(log(x))` for x near 1; the logarithm may be that of a power of x.
+    fn ratio_less_its_log(&mut self, constant: &Number, terms: &Terms) -> Option<NodeId> {
+        let (coefficient, log) =
+            terms.iter().find(|(_, t)| self.graph.op(*t) == Op::Function(Function::Log))?.clone();
+        let base = self.graph.operands(log)[0];
+        // `(p^2 + d)/q^2` holds `p^2/q^2`.
+        let mut expanded = Vec::with_capacity(terms.len());
+        for (coefficient, term) in terms {
+            let factors = self.graph.operands(*term).to_vec();
+            let sum = factors.iter().position(|f| self.graph.op(*f) == Op::Linear);
+            match sum.filter(|_| self.graph.op(*term) == Op::Product) {
+                Some(at) => {
+                    let product = super::squares::distributed(self.graph, &factors, at)?;
+                    expanded.push((coefficient.clone(), product));
+                }
+                None => expanded.push((coefficient.clone(), *term)),
+            }
+        }
+        let expanded = self.graph.linear(constant.clone(), &expanded);
+        let (constant, terms) = self.graph.terms(expanded);
+        let at = terms.iter().position(|(_, t)| *t == log)?;
+        for power in [1, -1, 2, -2] {
+            // a*(x - 1 - log(x)) with x = base^power.
+            let scale = -&coefficient.checked_div(&Number::integer(power))?;
+            let ratio = self.graph.powi(base, power);
+            let (number, ratio_part) = self.graph.split_coefficient(ratio);
+            let wanted = scale.checked_mul(&number)?;
+            let Some(other) = terms.iter().position(|(c, t)| *t == ratio_part && *c == wanted) else {
+                continue;
+            };
+            let left = constant.checked_add(&scale)?;
+            if left.abs() >= constant.abs() {
+                continue;
+            }
+            let rest: Terms = terms
+                .iter()
+                .enumerate()
+                .filter(|(n, _)| *n != at && *n != other)
+                .map(|(_, t)| t.clone())
+                .collect();
+            let (log, ratio) = (self.value(log), self.value(ratio));
+            let exponent = self.graph.sum_verbatim(Number::ZERO, &[(Number::integer(power), log)]);
+            let near = self.call(Function::Expm1mx, exponent);
+            let far = self
+                .graph
+                .sum_verbatim(Number::MINUS_ONE, &[(Number::ONE, ratio), (Number::integer(-power), log)]);
+            let close = self.is_small(exponent);
+            let choice = self.graph.choice_verbatim(close, near, far);
+            let choice = self.by("ratio_less_its_log", choice);
+            let mut forms = vec![(scale, choice)];
+            for (coefficient, term) in rest {
+                forms.push((coefficient, self.value(term)));
+            }
+            return Some(self.graph.sum_verbatim(left, &forms));
+        }
+        None
+    }
+
+    /// Whether a difference with `node` is rounded once: an input, a number, or a sum of such.
+    fn is_plain(&self, node: NodeId) -> bool {
+        let (_, terms) = self.graph.terms(node);
+        terms.iter().all(|(_, term)| matches!(self.graph.op(*term), Op::Access(_)))
+    }
+
+    /// `norm(u) - norm(v)` is `sum((u - v)*(u + v))/(norm(u) + norm(v))` where parts of u and v cancel.
+    fn difference_of_norms(&mut self, constant: &Number, terms: &Terms) -> Option<NodeId> {
+        let is_norm = |at: &usize| self.is_reduction(terms[*at].1, Reduction::Norm);
+        let norms: Vec<usize> = (0..terms.len()).filter(is_norm).collect();
+        let [first, second] = norms[..] else { return None };
+        if terms[first].0 != -&terms[second].0 {
+            return None;
+        }
+        let (x, y) = (terms[first].1, terms[second].1);
+        let ((indices, u, _), (others, v, _)) = (self.graph.open(x), self.graph.open(y));
+        if indices.len() != 1
+            || others.len() != 1
+            || self.graph.range(indices[0]) != self.graph.range(others[0])
+        {
+            return None;
+        }
+        let index = self.graph.index_value(indices[0]);
+        let v = self.graph.substitute(v, &[(others[0], index)]);
+        let (difference, sum) = (self.graph.sub(u, v), self.graph.add(&[u, v]));
+        let size = |(_, terms): (Number, Terms)| terms.len();
+        if size(self.graph.terms(difference)) >= size(self.graph.terms(u)) + size(self.graph.terms(v)) {
+            return None;
+        }
+        let (difference, sum, x, y) = (self.value(difference), self.value(sum), self.value(x), self.value(y));
+        let lengths = self.plus(x, y);
+        let minus_one = self.graph.constant(Number::MINUS_ONE);
+        let inverse = self.graph.power_verbatim(lengths, minus_one);
+        let body = self.graph.product_verbatim(&[difference, sum, inverse]);
+        let total = self.graph.reduce_verbatim(Reduction::Sum, &indices, body, None);
+        let zero = self.graph.integer(0);
+        let is_zero = self.graph.intern(Op::Compare(crate::comparison::Comparison::Equal), &[zero, lengths]);
+        let form = self.graph.choice_verbatim(is_zero, zero, total);
+        let form = self.by("difference_of_norms", form);
+        let mut forms = vec![(terms[first].0.clone(), form)];
+        for (at, (coefficient, term)) in terms.iter().enumerate() {
+            if at != first && at != second {
+                forms.push((coefficient.clone(), self.value(*term)));
+            }
+        }
+        Some(self.graph.sum_verbatim(constant.clone(), &forms))
     }
 }

@@ -2,7 +2,7 @@
 //! sum divides by is multiplied into it.
 
 use crate::function::Function;
-use crate::graph::{Graph, Map, NodeId, Op};
+use crate::graph::{Graph, IndexId, Map, NodeId, Op, Reduction};
 use crate::number::Number;
 
 /// The logistic functions of a choice between z and -z, by z and by -z.
@@ -63,11 +63,21 @@ impl Signed {
 pub(super) fn step(graph: &mut Graph, signed: &Signed, node: NodeId) -> Option<(NodeId, &'static str)> {
     match graph.op(node) {
         Op::If => Some((common_function(graph, node)?, "choice_of_arguments")),
-        Op::Linear => Some((within_branches(graph, node)?, "sum_in_branches")),
+        Op::Linear => match within_branches(graph, node) {
+            Some(after) => Some((after, "sum_in_branches")),
+            None => Some((complement_of_powers(graph, node)?, "complement_of_powers")),
+        },
         Op::Product => match signed.slope(graph, node) {
             Some(after) => Some((after, "choice_of_arguments")),
-            None => Some((multiplied_into_sum(graph, node)?, "quotient_in_sum")),
+            None => match exponential_into_sum(graph, node) {
+                Some(after) => Some((after, "exponential_in_sum")),
+                None => match one_sign(graph, node).or_else(|| exponential_of_softplus(graph, node)) {
+                    Some(after) => Some((after, "one_exponential")),
+                    None => Some((multiplied_into_sum(graph, node)?, "quotient_in_sum")),
+                },
+            },
         },
+        Op::Reduce(Reduction::Sum, _) => Some((softmax_mass(graph, node)?, "softmax_mass")),
         _ => None,
     }
 }
@@ -98,50 +108,245 @@ fn within_branches(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
     Some(graph.select(condition, a, b))
 }
 
-/// `x*(a/x + b)` is `a + b*x`.
+/// `1 - sigmoid(z)^n*exp(x)` is `-expm1(n*log(sigmoid(z)) + x)`; and `1 - p*(1 - e)` is `(1 - p) + p*e`.
+fn complement_of_powers(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
+    let (constant, terms) = graph.terms(node);
+    let [(coefficient, product)] = terms.as_slice() else { return None };
+    if constant.is_zero() {
+        return None;
+    }
+    let (mut logs, mut probability, mut other) = (Vec::new(), Vec::new(), None);
+    let mut is_open = false;
+    for factor in factors_of(graph, *product) {
+        let (base, exponent) = match (graph.op(factor), graph.operands(factor)) {
+            (Op::Power, &[base, exponent]) => (base, exponent),
+            _ => (factor, graph.integer(1)),
+        };
+        match graph.op(base) {
+            Op::Function(Function::Exp) => logs.push(graph.operands(base)[0]),
+            Op::Function(Function::Sigmoid) => {
+                is_open |= graph.as_constant(exponent).is_none();
+                let log = graph.function(Function::Log, &[base]);
+                logs.push(graph.mul(&[exponent, log]));
+            }
+            Op::Linear if other.is_none() && base == factor => {
+                other = Some(base);
+                continue;
+            }
+            _ => return None,
+        }
+        probability.push(factor);
+    }
+    let share = other.map_or(Number::ONE, |other| graph.terms(other).0);
+    // A single function has a complement of its own.
+    let is_known = other.is_none() && !is_open && logs.len() < 2;
+    if probability.is_empty() || is_known || coefficient.checked_mul(&share)? != -&constant {
+        return None;
+    }
+    let log = graph.add(&logs);
+    let growth = graph.function(Function::Expm1, &[log]);
+    let mut parts = vec![(-&constant, growth)];
+    if let Some(other) = other {
+        let rest = graph.linear(-&share, &[(Number::ONE, other)]);
+        probability.push(rest);
+        parts.push((coefficient.clone(), graph.mul(&probability)));
+    }
+    Some(graph.linear(Number::ZERO, &parts))
+}
+
+/// What a base is the complement of.
+#[derive(Clone, Copy)]
+pub(super) enum Complement {
+    /// The base is 1 - p, and the factor log(p).
+    OfLogarithm(NodeId),
+    /// The base is 1 - exp(x), or the negative of that if the flag says so, and the factor x or -x.
+    OfExponential(NodeId, bool),
+}
+
+/// Whether `factor` is the logarithm of `1 - base`, or minus that.
+pub(super) fn log_of_complement(graph: &mut Graph, base: NodeId, factor: NodeId) -> Option<Complement> {
+    if graph.op(factor) == Op::Function(Function::Log) {
+        let p = graph.operands(factor)[0];
+        return (complement(graph, p) == base).then_some(Complement::OfLogarithm(p));
+    }
+    let (coefficient, expm1) = graph.split_coefficient(base);
+    if !coefficient.abs().is_one() || graph.op(expm1) != Op::Function(Function::Expm1) {
+        return None;
+    }
+    let x = graph.operands(expm1)[0];
+    let is_negative = coefficient.is_one();
+    (factor == x || graph.neg(factor) == x).then_some(Complement::OfExponential(x, is_negative))
+}
+
+/// `1 - p`; of a choice in its branches.
+fn complement(graph: &mut Graph, p: NodeId) -> NodeId {
+    if let (Op::If, &[condition, a, b]) = (graph.op(p), graph.operands(p)) {
+        let [a, b] = [a, b].map(|p| graph.linear(Number::ONE, &[(Number::MINUS_ONE, p)]));
+        return graph.select(condition, a, b);
+    }
+    graph.linear(Number::ONE, &[(Number::MINUS_ONE, p)])
+}
+
+/// The base of a factor, and whether its exponent has a whole negative part: `x^-2`, `x^(n - 1)`.
+pub(super) fn falling(graph: &Graph, factor: NodeId) -> Option<NodeId> {
+    let (Op::Power, &[base, exponent]) = (graph.op(factor), graph.operands(factor)) else { return None };
+    let (constant, _) = graph.terms(exponent);
+    (constant.is_negative() && constant.is_integer()).then_some(base)
+}
+
+fn factors_of(graph: &Graph, node: NodeId) -> Vec<NodeId> {
+    match graph.op(node) {
+        Op::Product => graph.operands(node).to_vec(),
+        _ => vec![node],
+    }
+}
+
+/// `x*(a/x + b)` is `a + b*x`; and `(n*log(p) + a)/(1 - p)` is `n*log(p)/(1 - p) + a/(1 - p)`, whose parts have limits.
 fn multiplied_into_sum(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
     let factors = graph.operands(node).to_vec();
-    let base_and_power = |graph: &Graph, factor: NodeId| -> (NodeId, Option<Number>) {
-        match (graph.op(factor), graph.operands(factor)) {
-            (Op::Power, &[base, exponent]) => (base, graph.as_constant(exponent).cloned()),
-            _ => (factor, Some(Number::ONE)),
-        }
-    };
     for (at, sum) in factors.iter().enumerate() {
         if graph.op(*sum) != Op::Linear {
             continue;
         }
         let (constant, terms) = graph.terms(*sum);
+        let parts: Vec<NodeId> = terms.iter().flat_map(|(_, term)| factors_of(graph, *term)).collect();
         for (other, factor) in factors.iter().enumerate() {
-            let (base, power) = base_and_power(graph, *factor);
-            if other == at || !power.is_some_and(|n| n.is_integer() && n.is_positive()) {
+            if other == at {
                 continue;
             }
-            let divides = |graph: &Graph, term: NodeId| {
-                let parts = match graph.op(term) {
-                    Op::Product => graph.operands(term),
-                    _ => std::slice::from_ref(&term),
-                };
-                parts.iter().any(|part| {
-                    let (own, power) = base_and_power(graph, *part);
-                    own == base && power.is_some_and(|n| n.is_negative())
-                })
+            let (base, exponent) = match (graph.op(*factor), graph.operands(*factor)) {
+                (Op::Power, &[base, exponent]) => (base, graph.as_constant(exponent).cloned()),
+                _ => (*factor, Some(Number::ONE)),
             };
-            if !terms.iter().any(|(_, term)| divides(graph, *term)) {
+            let rises = exponent.is_some_and(|n| n.is_integer() && n.is_positive());
+            let multiplier = if rises && parts.iter().any(|part| falling(graph, *part) == Some(base)) {
+                base
+            } else if falling(graph, *factor) == Some(base)
+                && parts.iter().any(|part| log_of_complement(graph, base, *part).is_some())
+            {
+                graph.powi(base, -1)
+            } else {
                 continue;
-            }
-            let mut inside: Vec<(Number, NodeId)> = vec![(constant.clone(), base)];
+            };
+            let mut inside: Vec<(Number, NodeId)> = vec![(constant.clone(), multiplier)];
             for (coefficient, term) in &terms {
-                inside.push((coefficient.clone(), graph.mul(&[*term, base])));
+                inside.push((coefficient.clone(), graph.mul(&[*term, multiplier])));
             }
             let inside = graph.linear(Number::ZERO, &inside);
-            let less = graph.powi(base, -1);
             let mut rest: Vec<NodeId> =
                 factors.iter().enumerate().filter(|(n, _)| *n != at).map(|(_, f)| *f).collect();
-            rest.push(less);
+            rest.push(graph.powi(multiplier, -1));
             rest.push(inside);
             return Some(graph.mul(&rest));
         }
     }
     None
+}
+
+/// `exp(a)*sum[c](exp(z)*e)` is `sum[c](exp(z + a)*e)`, where a has the logsumexp of z.
+fn exponential_into_sum(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
+    let factors = graph.operands(node).to_vec();
+    let at = factors.iter().position(|f| graph.op(*f) == Op::Function(Function::Exp))?;
+    let argument = graph.operands(factors[at])[0];
+    let is_total = |n: &NodeId| matches!(graph.op(*n), Op::Reduce(Reduction::LogSumExp, _));
+    if !graph.terms(argument).1.iter().any(|(_, t)| is_total(t)) {
+        return None;
+    }
+    for (other, sum) in factors.iter().enumerate() {
+        if !matches!(graph.op(*sum), Op::Reduce(Reduction::Sum, _)) {
+            continue;
+        }
+        let (indices, body, _) = graph.open(*sum);
+        let rest = graph.split_coefficient(body).1;
+        if !factors_of(graph, rest).iter().any(|f| graph.op(*f) == Op::Function(Function::Exp)) {
+            continue;
+        }
+        let body = graph.mul(&[factors[at], body]);
+        let sum = graph.reduce(Reduction::Sum, &indices, body, None);
+        let mut all: Vec<NodeId> =
+            factors.iter().enumerate().filter(|(n, _)| *n != at && *n != other).map(|(_, f)| *f).collect();
+        all.push(sum);
+        return Some(graph.mul(&all));
+    }
+    None
+}
+
+/// `exp(y*z)*sigmoid(-z)` is `exp(y*z - softplus(z))`, in which what overflows cancels.
+fn exponential_of_softplus(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
+    let factors = graph.operands(node).to_vec();
+    let at = factors.iter().position(|f| graph.op(*f) == Op::Function(Function::Exp))?;
+    let argument = graph.operands(factors[at])[0];
+    if graph.interval(argument).is_non_positive() {
+        return None;
+    }
+    let parts: Vec<NodeId> =
+        graph.terms(argument).1.into_iter().flat_map(|(_, term)| factors_of(graph, term)).collect();
+    for (other, factor) in factors.iter().enumerate() {
+        if graph.op(*factor) != Op::Function(Function::Sigmoid) {
+            continue;
+        }
+        let z = graph.operands(*factor)[0];
+        if !parts.contains(&graph.split_coefficient(z).1) {
+            continue;
+        }
+        let opposite = graph.neg(z);
+        let loss = graph.function(Function::Softplus, &[opposite]);
+        let argument = graph.sub(argument, loss);
+        let mut rest: Vec<NodeId> =
+            factors.iter().enumerate().filter(|(n, _)| *n != at && *n != other).map(|(_, f)| *f).collect();
+        rest.push(graph.function(Function::Exp, &[argument]));
+        return Some(graph.mul(&rest));
+    }
+    None
+}
+
+/// `expm1(x)*(-expm1(x))^n` is `-(-expm1(x))^(n + 1)`.
+fn one_sign(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
+    let factors = graph.operands(node).to_vec();
+    for (at, factor) in factors.iter().enumerate() {
+        let (base, exponent) = match (graph.op(*factor), graph.operands(*factor)) {
+            (Op::Power, &[base, exponent]) => (base, graph.as_constant(exponent).and_then(Number::to_i64)),
+            _ => (*factor, Some(1)),
+        };
+        let Some(exponent) = exponent.filter(|_| graph.op(base) == Op::Function(Function::Expm1)) else {
+            continue;
+        };
+        let opposite = graph.neg(base);
+        let other = factors.iter().position(|f| match (graph.op(*f), graph.operands(*f)) {
+            (Op::Power, &[own, _]) => own == opposite,
+            _ => false,
+        });
+        let Some(other) = other else { continue };
+        let power = graph.operands(factors[other])[1];
+        let raised = graph.linear(Number::integer(exponent), &[(Number::ONE, power)]);
+        let mut rest: Vec<NodeId> =
+            factors.iter().enumerate().filter(|(n, _)| *n != at && *n != other).map(|(_, f)| *f).collect();
+        rest.push(graph.power(opposite, raised));
+        let product = graph.mul(&rest);
+        return Some(if exponent % 2 == 0 { product } else { graph.neg(product) });
+    }
+    None
+}
+
+/// A softmax sums to 1 over its indices.
+fn softmax_mass(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
+    let (indices, body, _) = graph.open(node);
+    if graph.op(body) != Op::Function(Function::Exp) {
+        return None;
+    }
+    let log = graph.operands(body)[0];
+    is_softmax_over(graph, log, &indices).then(|| graph.integer(1))
+}
+
+/// Whether `x` is `f - logsumexp[c](f)` for exactly these indices.
+pub(super) fn is_softmax_over(graph: &mut Graph, x: NodeId, indices: &[IndexId]) -> bool {
+    let (constant, terms) = graph.terms(x);
+    let total = terms.iter().find(|(c, t)| {
+        *c == Number::MINUS_ONE && matches!(graph.op(*t), Op::Reduce(Reduction::LogSumExp, _))
+    });
+    let Some((_, total)) = total else { return false };
+    let total = *total;
+    let rest: Vec<(Number, NodeId)> = terms.into_iter().filter(|(_, t)| *t != total).collect();
+    let rest = graph.linear(constant, &rest);
+    graph.reduce(Reduction::LogSumExp, indices, rest, None) == total
 }

@@ -4,8 +4,9 @@
 //! where it is tiny, so nothing cancels. Probabilities, their logarithms and their complements all follow from it.
 
 use super::Stabilizer;
+use super::squares::positions;
 use crate::function::Function;
-use crate::graph::{IndexId, Map, NodeId, Op, Reduction};
+use crate::graph::{IndexId, NodeId, Op, Reduction};
 use crate::number::Number;
 
 /// The parts of a logsumexp.
@@ -64,7 +65,7 @@ impl Stabilizer<'_> {
             let shifted = self.shifted(total);
             let others: Vec<NodeId> =
                 terms.iter().enumerate().filter(|(n, _)| *n != at).map(|(_, t)| t.1).collect();
-            for map in self.positions(&shifted, &others) {
+            for map in positions(self.graph, &shifted.indices, shifted.body, &others) {
                 let instance = self.graph.substitute(shifted.body, &map);
                 let (shift, parts) = self.graph.terms(instance);
                 let Some(left) = without(terms, at, &coefficient, &parts) else { continue };
@@ -80,35 +81,6 @@ impl Stabilizer<'_> {
             }
         }
         None
-    }
-
-    /// The positions at which `others` might read what the body of a logsumexp reads.
-    fn positions(&self, shifted: &Shifted, others: &[NodeId]) -> Vec<Vec<(IndexId, NodeId)>> {
-        let graph = &self.graph;
-        let accesses = |root: &[NodeId]| -> Vec<NodeId> {
-            graph.reachable(root).into_iter().filter(|n| matches!(graph.op(*n), Op::Access(_))).collect()
-        };
-        let read = accesses(others);
-        let mut found: Vec<Vec<(IndexId, NodeId)>> = Vec::new();
-        for access in accesses(&[shifted.body]) {
-            for other in read.iter().filter(|o| graph.op(**o) == graph.op(access)) {
-                let pairs = graph.operands(access).iter().zip(graph.operands(*other));
-                let mut map: Map<IndexId, NodeId> = Map::default();
-                let fits = pairs.clone().all(|(own, theirs)| match graph.op(*own) {
-                    Op::Index(index) if shifted.indices.contains(&index) => {
-                        *map.entry(index).or_insert(*theirs) == *theirs
-                    }
-                    _ => own == theirs,
-                });
-                if fits && map.len() == shifted.indices.len() {
-                    let map: Vec<_> = shifted.indices.iter().map(|i| (*i, map[i])).collect();
-                    if !found.contains(&map) {
-                        found.push(map);
-                    }
-                }
-            }
-        }
-        found
     }
 
     /// `difference + rest`

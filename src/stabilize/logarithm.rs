@@ -1,6 +1,7 @@
 //! Logarithms, taken of what an expression is made of and not of its value.
 
 use super::Stabilizer;
+use super::squares::root_of_squares;
 use crate::comparison::Comparison;
 use crate::function::Function;
 use crate::graph::{NodeId, Op, Reduction};
@@ -161,7 +162,8 @@ impl Stabilizer<'_> {
         {
             return Some(self.log_of_exponentials(&parts, None));
         }
-        if let Some(root) = self.root_of_squares(node) {
+        if let Some(root) = root_of_squares(self.graph, node) {
+            let root = self.value(root);
             let two = Number::integer(2);
             let far = self.call(Function::Log, root);
             let far = self.graph.sum_verbatim(Number::ZERO, &[(two, far)]);

@@ -27,9 +27,12 @@ mod power;
 mod product;
 mod recognition;
 mod reduction;
+mod residual;
+mod squares;
 mod table;
 
 pub use recognition::rules;
+pub(crate) use recognition::{recognize, recognize_functions};
 pub use table::{COMPOSED, explanation};
 
 use crate::function::Function;
@@ -48,7 +51,7 @@ pub struct Stabilized {
 
 /// The forms of `roots` that are to be evaluated. Work that they share stays shared.
 pub fn stabilize(graph: &mut Graph, roots: &[NodeId]) -> Stabilized {
-    let (recognized, mut rewrites) = recognition::recognize(graph, roots);
+    let (recognized, mut rewrites) = recognize(graph, roots);
     let mut stabilizer = Stabilizer {
         graph,
         values: Map::default(),

@@ -1,8 +1,10 @@
 //! Products: logarithms with weights that vanish, exponentials that overflow, quotients by norms.
 
 use super::Stabilizer;
+use super::choice::{Complement, falling, log_of_complement};
+use crate::comparison::Comparison;
 use crate::function::Function;
-use crate::graph::{NodeId, Op, Reduction};
+use crate::graph::{Interval, NodeId, Op, Reduction};
 use crate::number::Number;
 
 impl Stabilizer<'_> {
@@ -14,6 +16,7 @@ impl Stabilizer<'_> {
             .or_else(|| self.product_with_log(&factors))
             .or_else(|| self.softmax_written_out(&factors))
             .or_else(|| self.normalized_sum(&factors))
+            .or_else(|| self.label_times_quotient(&factors))
         {
             return form;
         }
@@ -35,40 +38,51 @@ impl Stabilizer<'_> {
 
     /// `(1 - p)^m*log(p)` is `-(1 - p)^(m + 1)*logrel(p)`, which has a value at p = 1 for m > -1.
     fn log_by_complement(&mut self, factors: &[NodeId]) -> Option<NodeId> {
-        for (at, factor) in factors.iter().enumerate() {
-            if self.graph.op(*factor) != Op::Function(Function::Log) {
+        for (other, power) in factors.iter().enumerate() {
+            let (Op::Power, &[base, exponent]) = (self.graph.op(*power), self.graph.operands(*power)) else {
+                continue;
+            };
+            if self.graph.interval(exponent).is_non_negative() {
                 continue;
             }
-            let p = self.graph.operands(*factor)[0];
-            let complement = self.complement(p);
-            for (other, power) in factors.iter().enumerate() {
-                if self.graph.op(*power) != Op::Power {
+            for (at, factor) in factors.iter().enumerate() {
+                if at == other {
                     continue;
                 }
-                let [base, exponent] = [0, 1].map(|n| self.graph.operands(*power)[n]);
-                if base != complement || self.graph.interval(exponent).is_non_negative() {
-                    continue;
-                }
+                let Some(log) = log_of_complement(self.graph, base, *factor) else { continue };
                 let raised = self.graph.linear(Number::ONE, &[(Number::ONE, exponent)]);
                 let raised = self.graph.power(base, raised);
                 let rest = self.all_but(factors, &[at, other]);
-                let (p, raised, rest) = (self.value(p), self.value(raised), self.value(rest));
-                let slope = self.call(Function::Logrel, p);
+                let (raised, rest) = (self.value(raised), self.value(rest));
+                let slope = match log {
+                    Complement::OfLogarithm(p) => {
+                        let p = self.value(p);
+                        self.call(Function::Logrel, p)
+                    }
+                    Complement::OfExponential(x, _) => self.over_expm1(x),
+                };
                 let product = self.graph.product_verbatim(&[rest, raised, slope]);
-                let form = self.graph.negated_verbatim(product);
+                let keeps_sign = match log {
+                    Complement::OfLogarithm(_) => false,
+                    Complement::OfExponential(x, is_negative) => (x == *factor) == is_negative,
+                };
+                let form = if keeps_sign { product } else { self.graph.negated_verbatim(product) };
                 return Some(self.by("log_by_complement", form));
             }
         }
         None
     }
 
-    /// `1 - p`; of a choice in its branches.
-    fn complement(&mut self, p: NodeId) -> NodeId {
-        if let (Op::If, &[condition, a, b]) = (self.graph.op(p), self.graph.operands(p)) {
-            let [a, b] = [a, b].map(|p| self.graph.linear(Number::ONE, &[(Number::MINUS_ONE, p)]));
-            return self.graph.select(condition, a, b);
-        }
-        self.graph.linear(Number::ONE, &[(Number::MINUS_ONE, p)])
+    /// `x/expm1(x)`, and 1 at 0.
+    fn over_expm1(&mut self, x: NodeId) -> NodeId {
+        let x = self.value(x);
+        let (zero, one, minus_one) =
+            (self.graph.integer(0), self.graph.integer(1), self.graph.constant(Number::MINUS_ONE));
+        let is_zero = self.graph.intern(Op::Compare(Comparison::Equal), &[zero, x]);
+        let below = self.call(Function::Expm1, x);
+        let inverse = self.graph.power_verbatim(below, minus_one);
+        let quotient = self.graph.product_verbatim(&[x, inverse]);
+        self.graph.choice_verbatim(is_zero, one, quotient)
     }
 
     /// A logarithm that may be infinite, with a weight that may then be 0.
@@ -81,6 +95,30 @@ impl Stabilizer<'_> {
         let weight = self.all_but(factors, &[at]);
         let form = self.weighted_log(weight, x);
         Some(self.by("weight_of_zero", form))
+    }
+
+    /// A label that may be 0, times a sum that divides by what may be tiny: 0 where the label is.
+    fn label_times_quotient(&mut self, factors: &[NodeId]) -> Option<NodeId> {
+        let at = factors.iter().position(|factor| {
+            matches!(self.graph.op(*factor), Op::Access(_))
+                && Interval::UNIT.covers(&self.graph.interval(*factor))
+                && self.graph.interval(*factor).contains(0.0)
+        })?;
+        let divides = factors.iter().any(|factor| {
+            let terms = self.graph.terms(*factor).1;
+            self.graph.op(*factor) == Op::Linear
+                && terms.iter().any(|(_, term)| {
+                    falling(self.graph, *term).is_some()
+                        || self.graph.op(*term) == Op::Product
+                            && self.graph.operands(*term).iter().any(|f| falling(self.graph, *f).is_some())
+                })
+        });
+        if !divides {
+            return None;
+        }
+        let rest = self.all_but(factors, &[at]);
+        let (label, rest) = (self.value(factors[at]), self.value(rest));
+        Some(self.guarded_product(label, rest))
     }
 
     /// `exp(a)/(exp(a) + exp(b))` and the like, as one exponential.
@@ -156,31 +194,14 @@ impl Stabilizer<'_> {
         None
     }
 
-    /// The norm, or root of a sum of squares, of which `factor` is a negative whole power; and that power.
-    fn inverse_norm(&mut self, factor: NodeId) -> Option<(NodeId, Number)> {
-        if self.graph.op(factor) != Op::Power {
+    /// The norm of which `factor` is a negative whole power; and that power.
+    fn inverse_norm(&self, factor: NodeId) -> Option<(NodeId, Number)> {
+        let (Op::Power, &[base, exponent]) = (self.graph.op(factor), self.graph.operands(factor)) else {
             return None;
-        }
-        let [base, exponent] = [0, 1].map(|n| self.graph.operands(factor)[n]);
+        };
         let n = self.graph.as_constant(exponent)?.clone();
-        if !n.is_negative() {
-            return None;
-        }
-        match self.graph.op(base) {
-            Op::Reduce(Reduction::Norm, _) if n.is_integer() => Some((base, n)),
-            Op::Reduce(Reduction::Sum, _) => {
-                // sqrt(sum[k](a^2))
-                let (indices, body, _) = self.graph.open(base);
-                let twice = n.checked_mul(&Number::integer(2)).filter(Number::is_integer)?;
-                let [part, two] = match (self.graph.op(body), self.graph.operands(body)) {
-                    (Op::Power, &[part, two]) => [part, two],
-                    _ => return None,
-                };
-                (self.graph.as_constant(two)?.to_i64() == Some(2)).then_some(())?;
-                Some((self.graph.reduce(Reduction::Norm, &indices, part, None), twice))
-            }
-            _ => None,
-        }
+        let is_norm = matches!(self.graph.op(base), Op::Reduce(Reduction::Norm, _));
+        (is_norm && n.is_integer() && n.is_negative()).then_some((base, n))
     }
 
     /// Whether `norm` is taken over `indices` of `part`.

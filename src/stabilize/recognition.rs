@@ -1,12 +1,16 @@
 //! The first stage: rules as data, on the canonical graph.
 
 use super::choice::{self, Signed};
+use super::squares;
 use crate::graph::{Graph, Map, NodeId, Op};
 use crate::simplify::{self, Rule, apply_rule};
 use std::sync::OnceLock;
 
 /// The files of rules, in the order in which they are tried.
-const FILES: &[(&str, &str)] = &[("elementary", include_str!("rules/elementary.loss"))];
+const FILES: &[(&str, &str)] = &[
+    ("spelling", include_str!("rules/spelling.loss")),
+    ("elementary", include_str!("rules/elementary.loss")),
+];
 
 /// How often everything is gone through for one set of rules.
 const ROUND_LIMIT: usize = 6;
@@ -26,16 +30,36 @@ pub fn rules() -> &'static [Rule] {
     RULES.get_or_init(|| simplify::read_files(FILES))
 }
 
+/// The rules that find functions which are spelled out. At a kink of a spelling they give the derivative of the
+/// function, which has none.
+fn spelling() -> Vec<&'static Rule> {
+    let spelled_out = simplify::rules().iter().filter(|r| r.family == "exponential");
+    spelled_out.chain(rules().iter().filter(|r| r.family == "spelling")).collect()
+}
+
+/// `root` with the functions that it spells out, to be differentiated.
+pub(crate) fn recognize_functions(graph: &mut Graph, root: NodeId) -> NodeId {
+    let rules = spelling();
+    let (mut roots, mut steps) = (vec![root], 0);
+    for _ in 0..ROUND_LIMIT {
+        let next = round(graph, &roots, &rules, false, &mut Vec::new(), &mut steps);
+        if next == roots {
+            break;
+        }
+        roots = next;
+    }
+    roots[0]
+}
+
 /// `roots` with the functions that they spell out and the rules applied, and the names of the rules.
-pub(super) fn recognize(graph: &mut Graph, roots: &[NodeId]) -> (Vec<NodeId>, Vec<String>) {
+pub(crate) fn recognize(graph: &mut Graph, roots: &[NodeId]) -> (Vec<NodeId>, Vec<String>) {
     // First what is spelled out with exponentials, then how that is computed: the two sets of rules are not one,
     // for some of the first shorten what some of the second lengthen.
-    let spelled_out: Vec<&Rule> = simplify::rules().iter().filter(|r| r.family == "exponential").collect();
-    let accurate: Vec<&Rule> = rules().iter().collect();
+    let accurate: Vec<&Rule> = rules().iter().filter(|r| r.family != "spelling").collect();
     let mut fired = Vec::new();
     let mut steps = 0;
     let mut roots = roots.to_vec();
-    for (rules, structural) in [(spelled_out, false), (accurate, true)] {
+    for (rules, structural) in [(spelling(), false), (accurate, true)] {
         for _ in 0..ROUND_LIMIT {
             let next = round(graph, &roots, &rules, structural, &mut fired, &mut steps);
             if next == roots {
@@ -79,7 +103,8 @@ fn round(
                 (after != current).then(|| (after, rule.name.clone()))
             });
             if found.is_none() && structural {
-                let step = choice::step(graph, &signed, current).filter(|(after, _)| *after != current);
+                let step = choice::step(graph, &signed, current).or_else(|| squares::step(graph, current));
+                let step = step.filter(|(after, _)| *after != current);
                 found = step.map(|(after, name)| (after, name.to_owned()));
             }
             let Some((after, name)) = found else { break };

@@ -1,6 +1,7 @@
 //! Reductions, and sums of divergences, whose terms are large where the sum is small.
 
 use super::Stabilizer;
+use super::choice::is_softmax_over;
 use crate::function::Function;
 use crate::graph::{IndexId, NodeId, Op, Reduction};
 use crate::number::Number;
@@ -36,12 +37,26 @@ impl Stabilizer<'_> {
         if let Some(divergence) = self.divergence(body) {
             return self.sum_of_divergence(indices, body, &divergence);
         }
+        let (constant, terms) = self.graph.terms(body);
+        if let Some(form) = self.sum_with_divergences(&constant, &terms) {
+            // What cancels within each element need not be summed apart.
+            return self.graph.reduce_verbatim(Reduction::Sum, indices, form, None);
+        }
+        if constant.is_zero() && terms.len() > 1 && terms.iter().any(|(_, t)| self.divergence(*t).is_some()) {
+            // Each divergence apart, so that what cancels in it is seen.
+            let sums: Vec<(Number, NodeId)> =
+                terms.into_iter().map(|(c, term)| (c, self.sum_over(indices, term))).collect();
+            return self.graph.sum_verbatim(Number::ZERO, &sums);
+        }
         let body = self.value(body);
         self.graph.reduce_verbatim(Reduction::Sum, indices, body, None)
     }
 
     /// Reads `w*a*log(a/b)`.
     fn divergence(&mut self, body: NodeId) -> Option<Divergence> {
+        if let Some(joined) = self.joined_logs(body) {
+            return self.divergence(joined);
+        }
         let (coefficient, product) = self.graph.split_coefficient(body);
         let operands = self.graph.operands(product).to_vec();
         let (weight, quotient) = match (self.graph.op(product), operands.as_slice()) {
@@ -75,6 +90,67 @@ impl Stabilizer<'_> {
             std::mem::swap(&mut above, &mut below);
         }
         None
+    }
+
+    /// `w*log(a) - w*log(b)` as `w*log(a/b)`.
+    fn joined_logs(&mut self, body: NodeId) -> Option<NodeId> {
+        let (constant, terms) = self.graph.terms(body);
+        let [(c, first), (d, second)] = terms.as_slice() else { return None };
+        if !constant.is_zero() || *c != -d {
+            return None;
+        }
+        let ((weight, a), (other, b)) = (self.weighted(*first)?, self.weighted(*second)?);
+        if weight != other {
+            return None;
+        }
+        let quotient = self.graph.div(a, b);
+        let log = self.graph.function(Function::Log, &[quotient]);
+        let product = self.graph.mul(&[weight, log]);
+        Some(self.graph.scale(c, product))
+    }
+
+    /// The weight and the argument of a logarithm with a weight.
+    fn weighted(&mut self, node: NodeId) -> Option<(NodeId, NodeId)> {
+        let operands = self.graph.operands(node).to_vec();
+        match (self.graph.op(node), operands.as_slice()) {
+            (Op::Function(Function::Xlogy), &[weight, x]) => Some((weight, x)),
+            (Op::Product, factors) => {
+                let at = factors.iter().position(|f| self.graph.op(*f) == Op::Function(Function::Log))?;
+                let mut rest = factors.to_vec();
+                let log = rest.remove(at);
+                Some((self.graph.mul(&rest), self.graph.operands(log)[0]))
+            }
+            _ => None,
+        }
+    }
+
+    /// Two sums whose difference is a divergence: `sum[c](p*log(p)) - sum[c](p*log(q))`.
+    pub(super) fn joined_divergence(
+        &mut self,
+        constant: &Number,
+        terms: &[(Number, NodeId)],
+    ) -> Option<NodeId> {
+        let [(c, first), (d, second)] = terms else { return None };
+        if !constant.is_zero() || *c != -d {
+            return None;
+        }
+        let is_sum = |n: NodeId| matches!(self.graph.op(n), Op::Reduce(Reduction::Sum, _));
+        if !is_sum(*first) || !is_sum(*second) {
+            return None;
+        }
+        let ((indices, a, _), (others, b, _)) = (self.graph.open(*first), self.graph.open(*second));
+        let ranges =
+            |indices: &[IndexId]| -> Vec<_> { indices.iter().map(|i| self.graph.range(*i)).collect() };
+        if ranges(&indices) != ranges(&others) {
+            return None;
+        }
+        let map: Vec<(IndexId, NodeId)> =
+            others.iter().zip(&indices).map(|(from, to)| (*from, self.graph.index_value(*to))).collect();
+        let b = self.graph.substitute(b, &map);
+        let difference = self.graph.sub(a, b);
+        let divergence = self.divergence(difference)?;
+        let sum = self.sum_of_divergence(&indices, difference, &divergence);
+        Some(self.graph.sum_verbatim(Number::ZERO, &[(c.clone(), sum)]))
     }
 
     /// The two sides of a quotient of two expressions that vary.
@@ -144,6 +220,68 @@ impl Stabilizer<'_> {
         self.by("divergence", sum)
     }
 
+    /// `p*log(p/q) + (1 - p)*log((1 - p)/(1 - q))`, `y*log(y/p) - y + p`: where the differences of what the logarithms
+    /// compare cancel one another, or the rest, exactly.
+    pub(super) fn sum_with_divergences(
+        &mut self,
+        constant: &Number,
+        terms: &[(Number, NodeId)],
+    ) -> Option<NodeId> {
+        if terms.len() > 12 {
+            return None;
+        }
+        let (mut near, mut far, mut conditions) = (Vec::new(), Vec::new(), Vec::new());
+        let mut rest: Vec<(Number, NodeId)> = Vec::new();
+        let mut shifts: Vec<(Number, NodeId)> = Vec::new();
+        for (coefficient, term) in terms {
+            let found = self.divergence(*term);
+            let logs = found.and_then(|d| self.log_of_quotient(d.above, d.below).map(|log| (d, log)));
+            let Some((Divergence { weight, above, below }, log)) = logs else {
+                rest.push((coefficient.clone(), *term));
+                continue;
+            };
+            let difference = self.graph.sub(above, below);
+            shifts.push((coefficient.clone(), self.graph.mul(&[weight, difference])));
+            conditions.push(self.are_close(above, below));
+            let (weight, above) = (self.value(weight), self.value(above));
+            let opposite = self.graph.negated_verbatim(log);
+            let excess = self.call(Function::Expm1mx, opposite);
+            near.push((coefficient.clone(), self.graph.product_verbatim(&[weight, above, excess])));
+            let full = self.graph.product_verbatim(&[weight, above]);
+            far.push((coefficient.clone(), self.guarded_product(full, log)));
+        }
+        if near.is_empty() {
+            return None;
+        }
+        let left = self.graph.linear(constant.clone(), &rest);
+        let shift = self.graph.linear(Number::ZERO, &shifts);
+        let together = self.graph.add(&[left, shift]);
+        let size = |graph: &crate::graph::Graph, node: NodeId| {
+            let (constant, terms) = graph.terms(node);
+            terms.len() + usize::from(!constant.is_zero())
+        };
+        // All of the shift has to go.
+        let before: usize = shifts.iter().map(|(_, s)| size(self.graph, *s)).sum();
+        if size(self.graph, together) + before > size(self.graph, left)
+            && size(self.graph, together) > size(self.graph, left).saturating_sub(size(self.graph, shift))
+        {
+            return None;
+        }
+        let (left, together) = (self.value(left), self.value(together));
+        for (terms, more) in [(&mut near, together), (&mut far, left)] {
+            if !self.graph.is_zero(more) {
+                terms.push((Number::ONE, more));
+            }
+        }
+        let (near, far) =
+            (self.graph.sum_verbatim(Number::ZERO, &near), self.graph.sum_verbatim(Number::ZERO, &far));
+        let mut choice = near;
+        for condition in conditions {
+            choice = self.graph.choice_verbatim(condition, choice, far);
+        }
+        Some(self.by("divergence", choice))
+    }
+
     /// `sum[c](p*(log p - log q))` of two softmaxes over the same index: the sum of `p - q` is exactly 0.
     fn divergence_of_softmaxes(&mut self, indices: &[IndexId], body: NodeId) -> Option<NodeId> {
         let (coefficient, product) = self.graph.split_coefficient(body);
@@ -159,11 +297,11 @@ impl Stabilizer<'_> {
             }
             let (mut sign, mut ratio) = (Number::ONE, *log);
             let mut log_q = self.graph.sub(log_p, ratio);
-            if !self.is_softmax_over(log_q, indices) {
+            if !is_softmax_over(self.graph, log_q, indices) {
                 (sign, ratio) = (Number::MINUS_ONE, self.graph.neg(*log));
                 log_q = self.graph.sub(log_p, ratio);
             }
-            if !self.is_softmax_over(log_p, indices) || !self.is_softmax_over(log_q, indices) {
+            if !is_softmax_over(self.graph, log_p, indices) || !is_softmax_over(self.graph, log_q, indices) {
                 continue;
             }
             let weight: Vec<NodeId> = factors
@@ -196,18 +334,5 @@ impl Stabilizer<'_> {
             return Some(self.graph.product_verbatim(&[weight, sum]));
         }
         None
-    }
-
-    /// Whether `x` is `f - logsumexp[c](f)` for exactly these indices.
-    fn is_softmax_over(&mut self, x: NodeId, indices: &[IndexId]) -> bool {
-        let (constant, terms) = self.graph.terms(x);
-        let total = terms.iter().find(|(c, t)| {
-            *c == Number::MINUS_ONE && matches!(self.graph.op(*t), Op::Reduce(Reduction::LogSumExp, _))
-        });
-        let Some((_, total)) = total else { return false };
-        let total = *total;
-        let rest: Vec<(Number, NodeId)> = terms.into_iter().filter(|(_, t)| *t != total).collect();
-        let rest = self.graph.linear(constant, &rest);
-        self.graph.reduce(Reduction::LogSumExp, indices, rest, None) == total
     }
 }

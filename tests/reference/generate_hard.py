@@ -328,7 +328,7 @@ def cosine(a, b):
 
 def cosines(precision):
     h, t = HUGE[precision], TINY[precision]
-    for x, y in [([t, 2 * t, 0.0], [3 * t, -t, t]), ([h, h, 0.0], [h, -2 * h, h]), ([1.0, 2.0, 3.0], [3.0, 0.5, -1.0]), ([t, t, t], [h, 0.0, h])]:
+    for x, y in [([t, 2 * t, 0.0], [3 * t, -t, t]), ([h, h, 0.0], [h, -2 * h, h]), ([1.0, 2.0, 3.0], [3.0, 0.5, -1.0]), ([t, t, t], [h, 0.0, 3 * h])]:
         yield {"a": x, "b": y}, {}
 
 
@@ -451,6 +451,164 @@ images = lambda precision: (({"x": x}, {}) for x in [[[0.0, 0.0, 1.0], [0.0, 0.0
 group("total variation", ["total_variation"], lambda x: total_variation(x, "l1"), images, ["x"])
 group("isotropic total variation", ["total_variation_isotropic", "sum[i,j](sqrt((x[i+1,j] - x[i,j])^2 + (x[i,j+1] - x[i,j])^2))"], lambda x: total_variation(x, "isotropic"), images, ["x"])
 group("squared total variation", ["total_variation_squared"], lambda x: total_variation(x, "l2"), lambda precision: [({"x": [[0.0, 1e-8, 1.0], [0.0, 0.0, 5.0]]}, {})], ["x"])
+
+
+# -- differences of nearly equal things --
+
+NEAR = {"f64": 2.0**-40, "f32": 2.0**-15}
+
+
+def near_pairs(precision):
+    d = NEAR[precision]
+    for p in [0.5, 0.25, 0.875]:
+        for q in [p + d, p - 3 * d, p, 0.625, TINY[precision]]:
+            yield {"p": p, "q": q}, {}
+
+
+def bernoulli(p, q):
+    return p * (log(p) - log(q)) + (1 - p) * (log(1 - p) - log(1 - q))
+
+
+group("divergence of two Bernoulli distributions",
+      ["p*log(p/q) + (1-p)*log((1-p)/(1-q))", "loss f(p in (0,1), q in (0,1)) = p*log(p/q) + (1-p)*log((1-p)/(1-q))"],
+      bernoulli, near_pairs, [])
+group("Poisson deviance", ["2*(p*log(p/q) - (p - q))", "2*(p*log(p/q) - p + q)"], lambda p, q: 2 * (p * (log(p) - log(q)) - p + q), near_pairs, ["q"])
+group("Itakura-Saito distance", ["p/q - log(p/q) - 1"], lambda p, q: p / q - (log(p) - log(q)) - 1, near_pairs, [])
+group("divergence of two Gaussians", ["log(q/p) + (p^2 + (a-b)^2)/(2*q^2) - 1/2"],
+      lambda p, q, a, b: log(q) - log(p) + (p * p + (a - b) * (a - b)) / (2 * q * q) - mpf(1) / 2,
+      lambda precision: (({**v, "a": 1.0, "b": 1.0}, {}) for v, _ in near_pairs(precision)), [])
+group("symmetric divergence", ["(p - q)*log(p/q)"], lambda p, q: (p - q) * (log(p) - log(q)), near_pairs, ["p", "q"])
+group("relative difference", ["1 - q/p", "(p - q)/p"], lambda p, q: (p - q) / p, near_pairs, ["p", "q"])
+group("difference of sigmoids", ["sigmoid(a) - sigmoid(b)", "1/(1+exp(-a)) - 1/(1+exp(-b))"], lambda a, b: sigmoid(a) - sigmoid(b),
+      lambda precision: (({"a": a, "b": b}, {}) for a in [0.5, -3.0] for b in [a, a + NEAR[precision], a - 2 * NEAR[precision], 17.0, -800.0]), [])
+group("difference of exponentials", ["exp(a) - exp(b)"], lambda a, b: exp(a) - exp(b),
+      lambda precision: (({"a": a, "b": b}, {}) for a in [0.5, -3.0] for b in [a + NEAR[precision], a - 2 * NEAR[precision], 17.0, -800.0]), ["a", "b"])
+group("difference of squares", ["p^2 - q^2"], lambda p, q: (p - q) * (p + q), near_pairs, ["p", "q"])
+group("one minus a square", ["1 - p^2"], lambda p: (1 - p) * (1 + p), each(p=PROBABILITIES), ["p"])
+group("tails of the error function", ["1 - erf(x)", "erfc(x)"], lambda x: x._chain(m.erfc(x.v), -2 * m.exp(-x.v * x.v) / m.sqrt(m.pi)), each(x=[0.0, 0.5, -3.0, 2.0, 4.0]), ["x"])
+group("error function by its complement", ["1 - erfc(x)"], erf, each(x=[1e-8, 0.5, -3.0]), ["x"])
+group("odds about a half", ["1 - 2*sigmoid(x)", "1 - 2/(1+exp(-x))"], lambda x: -tanh(x / 2), each(x=[1e-8, 0.5, -3.0, 17.0, 800.0]), ["x"])
+group("log cosh of half", ["softplus(2*x) - x - log(2)"], log_cosh, each(x=MODERATE), ["x"])
+
+
+def lse_others(z, t):
+    others = [x for i, x in enumerate(z) if i != t]
+    return log_sum(others)
+
+
+def log_sum(z):
+    top = max(z, key=lambda x: x.v)
+    return top + log(total(exp(x - top) for x in z))
+
+
+group("logsumexp of the others", ["loss f(z[c], t in index[c]) = log(sum[c : c != t](exp(z[c])))"], lse_others,
+      each(z={p: [v for v in VECTORS[p] if max(map(abs, v)) > 1] for p in PRECISIONS}, t=[0, 1]), [])
+group("margin over the others", ["loss f(z[c], t in index[c]) = log(1 + sum[c : c != t](exp(z[c] - z[t])))"], ce_index, each(z=[[3.0, 1.0, -2.0], [100.0, 60.0, 0.0]], t=[0]), [])
+group("inverse square of a sum of exponentials", ["(1 + exp(a) + exp(b))^(-2)"], lambda a, b: exp(-2 * log_sum([dual(0), a, b])),
+      each(a=[0.0, 17.0, -800.0, 400.0], b=[0.5, -40.0]), [])
+group("focal loss by way of the cross-entropy",
+      ["loss f(z, y in {0,1}; gamma in [0,inf) = 2) = (1 - exp(-b))^gamma*b where b = softplus(z) - y*z",
+       "loss f(z, y in {0,1}; gamma in [0,inf) = 2) = (1 - exp(-b))^gamma*b where b = bce_with_logits(z, y)"],
+      lambda z, y, gamma: exp(-gamma * softplus(z if y.v == 1 else -z)) * softplus(-z if y.v == 1 else z),
+      with_params(logit_label, gamma=[0.5, 1.0, 2.0]), ["z"])
+group("entropy of a sigmoid", ["-p*log(p) - (1-p)*log(1-p) where p = sigmoid(z)", "-p*log(p) - (1-p)*log(1-p) where p = 1/(1+exp(-z))"],
+      lambda z: sigmoid(z) * softplus(-z) + sigmoid(-z) * softplus(z), logit_only, ["z"])
+group("squared hinge", ["max(0, 1 - y*f)^2"], lambda f, y: relu(1 - y * f) * relu(1 - y * f), each(f=[0.0, 1.0, 0.5, -17.0], y=[-1.0, 1.0]), ["f"])
+group("root of a square and a constant", ["sqrt(x^2 + 1e-12)", "sqrt(x^2 + 1) - 1"][:1], lambda x: sqrt(x * x + mpf(10) ** -12), each(x=REALS), ["x"])
+group("root of one plus a square, less one", ["sqrt(x^2 + 1) - 1", "sqrt(1 + x^2) - 1"], lambda x: sqrt(x * x + 1) - 1, each(x=REALS), ["x"])
+
+
+# -- the other built-in losses --
+
+
+def ghm_c(z, y, epsilon):
+    g = [absolute(sigmoid(a) - b).v for a, b in zip(z, y)]
+    s = Dual(mpf(0))
+    for n in range(len(z)):
+        count = sum(1 for h in g if abs(h - g[n]) <= epsilon / 2)
+        density = count / (min(g[n] + epsilon / 2, 1) - max(g[n] - epsilon / 2, 0))
+        s = s + bce(z[n], y[n]) / density
+    return s
+
+
+def ghm_r(x, y, mu, epsilon):
+    d = [a - b for a, b in zip(x, y)]
+    a = [sqrt(r * r + mu * mu) for r in d]
+    g = [abs(r.v) / s.v for r, s in zip(d, a)]
+    s = Dual(mpf(0))
+    for n in range(len(x)):
+        count = sum(1 for h in g if abs(h - g[n]) <= epsilon / 2)
+        density = count / (min(g[n] + epsilon / 2, 1) - max(g[n] - epsilon / 2, 0))
+        # sqrt(d^2 + mu^2) - mu, without the digits that cancel for d of 1e-200.
+        s = s + d[n] * d[n] / (a[n] + mu) / density
+    return s
+
+
+group("gradient-harmonised classification", ["ghm_c"], ghm_c,
+      with_params(each(z=[[40.0, -40.0, 0.5], [800.0, -800.0, 3.0], [17.0, -100.0, -2.0]], y=[[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]]), epsilon=[0.125]), ["z"])
+group("gradient-harmonised regression", ["ghm_r"], ghm_r,
+      lambda precision: (({"x": x, "y": [0.0, 0.0, 1.0]}, {"mu": 0.03125, "epsilon": 0.125}) for x in
+                         [[TINY[precision], 0.0, 1.0], [HUGE[precision], -3.0, 1.0], [1e-8, 0.5, 1.25]]), ["x"])
+
+
+def planes(x):
+    return [v for plane in x for row in plane for v in row]
+
+
+group("perceptual loss", ["perceptual"], lambda fx, fy: total((a - b) * (a - b) for a, b in zip(planes(fx), planes(fy))) / len(planes(fx)),
+      each(fx=[[[[1.0, 2.0]], [[1e-8, -3.0]]]], fy=[[[[0.0, 2.0]], [[0.0, 1.0]]]]), ["fx"])
+
+
+def style(fx, fy):
+    def gram(f):
+        flat = [[v for row in plane for v in row] for plane in f]
+        return [total(a * b for a, b in zip(u, v)) / len(u) for u in flat for v in flat]
+
+    return total((a - b) * (a - b) for a, b in zip(gram(fx), gram(fy)))
+
+
+group("style loss", ["style"], style, each(fx=[[[[1.0, 2.0]], [[0.5, -3.0]]]], fy=[[[[0.0, 2.0]], [[0.25, 1.0]]]]), ["fx"])
+
+
+def conv_perceptual(x, y, k, b):
+    def features(x):
+        out = []
+        for o, kernel in enumerate(k):
+            height, width = len(x[0]) - len(kernel[0]) + 1, len(x[0][0]) - len(kernel[0][0]) + 1
+            for i in range(height):
+                for j in range(width):
+                    s = b[o]
+                    for c, plane in enumerate(kernel):
+                        for u, row in enumerate(plane):
+                            for v, weight in enumerate(row):
+                                s = s + x[c][i + u][j + v] * weight
+                    out.append(relu(s))
+        return out
+
+    fx, fy = features(x), features(y)
+    return total((p - q) * (p - q) for p, q in zip(fx, fy)) / len(fx)
+
+
+group("perceptual loss of a convolution", ["conv_perceptual"], conv_perceptual,
+      lambda precision: [({"x": [[[1.0, 2.0, 0.5], [0.0, 1.0, -1.0]]], "y": [[[0.0, 2.0, 0.5], [0.25, 1.0, 3.0]]], "k": [[[[1.0, -0.5], [0.25, 2.0]]]], "b": [0.125]}, {})], ["x", "k", "b"])
+
+
+def at_keypoints(o, target, row, col, mask):
+    n = max(1, sum(x.v for x in mask))
+    return total(w * absolute(o[d][i][j] - t[d]) for w, t, i, j in zip(mask, target, row, col) for d in range(len(t))) / n
+
+
+def keypoints(o, target):
+    return lambda precision: [({o: [[[HUGE[precision], 1.0], [0.5, 2.0]]], target: [[0.25], [1.0], [3.0]], "row": [0, 1, 1], "col": [0, 1, 1], "mask": [1.0, 1.0, 0.0]}, {}),
+                              ({o: [[[0.0, 1.0], [0.5, 2.0]]], target: [[0.0], [1.0], [3.0]], "row": [0, 1, 1], "col": [0, 1, 1], "mask": [0.0, 0.0, 0.0]}, {})]
+
+
+group("CenterNet offset", ["centernet_offset"], at_keypoints, keypoints("o", "target"), ["o"])
+group("CenterNet size", ["centernet_size"], at_keypoints, keypoints("o", "target"), ["o"])
+group("CenterNet objective", ["centernet_total"],
+      lambda p, t, o, o_target, s, s_target, row, col, mask, w_size: heatmap(p, t) + w_size * at_keypoints(s, s_target, row, col, mask) + at_keypoints(o, o_target, row, col, mask),
+      lambda precision: (({"p": [[[a, 0.5]]], "t": [[[1.0, 0.5]]], "o": [[[0.5, 2.0]]], "o_target": [[0.25]], "s": [[[2.0, 1.0]]], "s_target": [[5.0]], "row": [0], "col": [0], "mask": [1.0]},
+                          {"w_size": 0.125}) for a in PROBABILITIES[precision]), ["p", "o", "s"])
 
 
 if __name__ == "__main__":

@@ -11,8 +11,42 @@ use ndarray::ArrayD;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Spellings that miss the bar, the precision, the largest error, and why nothing is to be done about it.
-const EXCEPTIONS: &[(&str, &str, f64, &str)] = &[];
+/// Groups that miss the bar: name, precision, how many cases of one spelling at the most, the largest error, and why
+/// nothing is to be done about it.
+const EXCEPTIONS: &[(&str, &str, usize, f64, &str)] = &[
+    ("distillation", "f64", 2, 3e-7, FIRST_ORDER),
+    ("distillation", "f32", 2, 3e-4, FIRST_ORDER),
+    ("triplet loss", "f64", 5, 1.0, UNIT_VECTORS),
+    ("triplet loss", "f32", 5, 1.0, UNIT_VECTORS),
+    (
+        "swish",
+        "f32",
+        1,
+        6e-6,
+        "sigmoid(-100) is a subnormal number with five digits, and the value is as well",
+    ),
+    (
+        "entropy of a sigmoid",
+        "f32",
+        2,
+        6e-6,
+        "sigmoid(-100) is a subnormal number with five digits, and the value is as well",
+    ),
+    (
+        "cosine distance",
+        "f32",
+        1,
+        1.4e-6,
+        "an element of the gradient is a difference of two that are five times as large",
+    ),
+    ("gelu", "f32", 1, 1.2e-6, "the rounding of x/sqrt(2), whose square is in an exponent, counts 64 times"),
+];
+
+const FIRST_ORDER: &str = "for logits that differ by d, -d and 0 the first component is of the order of d^2: what is of first order cancels \
+     over the classes, after it was rounded";
+
+const UNIT_VECTORS: &str =
+    "an anchor 1e200 away sees the other two points in the same direction, but for an angle of 1e-200";
 
 fn table() -> Value {
     serde_json::from_str(include_str!("../reference/hard.json")).expect("the table is JSON")
@@ -100,11 +134,11 @@ fn violations<T: Real>(precision: &str, tolerance: f64, counts: &mut (usize, usi
             }
             counts.0 += failures;
             counts.1 += total;
-            let known = EXCEPTIONS
-                .iter()
-                .any(|(formula, p, most, _)| *formula == spelling && *p == precision && worst_error <= *most);
+            let name = group["name"].as_str().expect("a name");
+            let known = EXCEPTIONS.iter().any(|(known, p, count, most, _)| {
+                *known == name && *p == precision && failures <= *count && worst_error <= *most
+            });
             if failures > 0 && !known {
-                let name = group["name"].as_str().expect("a name");
                 found.push(format!(
                     "{name}, {precision}: {failures} of {total}, {worst_error:.1e}\n  {spelling}\n  {where_worst}"
                 ));
