@@ -128,11 +128,16 @@ impl Stabilizer<'_> {
     fn take_weighted_gap(&mut self, terms: &mut Terms) -> Option<(Number, NodeId)> {
         for at in 0..terms.len() {
             for other in 0..terms.len() {
-                let ((coefficient, total), (scale, sum)) = (terms[at].clone(), terms[other].clone());
-                if !self.is_reduction(total, Reduction::LogSumExp)
-                    || !self.is_reduction(sum, Reduction::Sum)
-                    || scale != -&coefficient
-                {
+                let ((coefficient, whole), (scale, sum)) = (terms[at].clone(), terms[other].clone());
+                // `sum[c](y)*logsumexp(z)`, or the logsumexp alone.
+                let factors = match self.graph.op(whole) {
+                    Op::Product => self.graph.operands(whole).to_vec(),
+                    _ => vec![whole],
+                };
+                let is_total = |n: &NodeId| self.is_reduction(*n, Reduction::LogSumExp);
+                let Some(total) = factors.iter().copied().find(is_total) else { continue };
+                let factors: Vec<NodeId> = factors.into_iter().filter(|f| *f != total).collect();
+                if at == other || !self.is_reduction(sum, Reduction::Sum) || scale != -&coefficient {
                     continue;
                 }
                 let (indices, body, _) = self.graph.open(sum);
@@ -149,8 +154,11 @@ impl Stabilizer<'_> {
                 let instance = self.graph.substitute(shifted.body, &map);
                 // What is left of the body without the instance is the weight.
                 let weight = self.graph.div(body, instance);
+                let sum_of_weights = self.graph.reduce(Reduction::Sum, &indices, weight, None);
+                let scaled = self.graph.mul(&factors);
                 let is_weight = self.graph.op(body) == Op::Product
-                    && self.graph.interval(weight).is_non_negative()
+                    && !self.graph.interval(weight).is_non_positive()
+                    && (factors.is_empty() || scaled == sum_of_weights)
                     && !self.graph.reachable(&[weight]).contains(&instance);
                 if !is_weight {
                     continue;
@@ -159,12 +167,15 @@ impl Stabilizer<'_> {
                 let weighted = self.graph.mul(&[weight, gap]);
                 let weighted = self.value(weighted);
                 let weighted = self.graph.reduce_verbatim(Reduction::Sum, &indices, weighted, None);
-                let weight = self.value(weight);
-                let mass = self.graph.reduce_verbatim(Reduction::Sum, &indices, weight, None);
-                let missing = self.graph.sum_verbatim(Number::ONE, &[(Number::MINUS_ONE, mass)]);
-                let total = self.value(total);
-                let missing = self.graph.product_verbatim(&[missing, total]);
-                let form = self.plus(weighted, missing);
+                let mut form = weighted;
+                if factors.is_empty() {
+                    let weight = self.value(weight);
+                    let mass = self.graph.reduce_verbatim(Reduction::Sum, &indices, weight, None);
+                    let missing = self.graph.sum_verbatim(Number::ONE, &[(Number::MINUS_ONE, mass)]);
+                    let total = self.value(total);
+                    let missing = self.graph.product_verbatim(&[missing, total]);
+                    form = self.plus(weighted, missing);
+                }
                 let mut places = [at, other];
                 places.sort_unstable();
                 terms.remove(places[1]);
@@ -273,7 +284,7 @@ impl Stabilizer<'_> {
                 (self.graph.as_constant(exponent)? == &Number::ratio(1, 2)?).then_some(base)
             }
             (Op::Function(Function::Hypot), &[a, b]) => {
-                let a = self.square_of_root(a).map_or_else(|| self.graph.powi(a, 2), |square| square);
+                let a = self.square_of_root(a).unwrap_or_else(|| self.graph.powi(a, 2));
                 let b = self.graph.powi(b, 2);
                 Some(self.graph.add(&[a, b]))
             }

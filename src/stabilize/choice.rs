@@ -1,8 +1,9 @@
 //! Choices and quotients in the first stage: what is the same in both branches is taken out of a choice, and what a
 //! sum divides by is multiplied into it.
 
+use crate::comparison::Comparison;
 use crate::function::Function;
-use crate::graph::{Graph, IndexId, Map, NodeId, Op, Reduction};
+use crate::graph::{Domain, Graph, IndexId, Map, NodeId, Op, Reduction};
 use crate::number::Number;
 
 /// The logistic functions of a choice between z and -z, by z and by -z.
@@ -80,6 +81,81 @@ pub(super) fn step(graph: &mut Graph, signed: &Signed, node: NodeId) -> Option<(
         Op::Reduce(Reduction::Sum, _) => Some((softmax_mass(graph, node)?, "softmax_mass")),
         _ => None,
     }
+}
+
+/// What may be taken before derivatives are: the logarithm of a mean of exponentials, and of a mixture by a label.
+pub(super) fn spelling_step(graph: &mut Graph, node: NodeId) -> Option<(NodeId, &'static str)> {
+    match graph.op(node) {
+        Op::Function(Function::Log) => match log_of_scaled_sum(graph, node) {
+            Some(after) => Some((after, "log_of_scaled_sum")),
+            None => Some((mixture(graph, node)?, "mixture_by_label")),
+        },
+        Op::Function(Function::Abs) | Op::Power => Some((mixture(graph, node)?, "mixture_by_label")),
+        _ => None,
+    }
+}
+
+/// `log(k*sum[c](exp(z)))` is `log(k) + logsumexp[c](z)`.
+fn log_of_scaled_sum(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
+    let (coefficient, product) = graph.split_coefficient(graph.operands(node)[0]);
+    let factors = factors_of(graph, product);
+    for (at, factor) in factors.iter().enumerate() {
+        if !matches!(graph.op(*factor), Op::Reduce(Reduction::Sum, _)) {
+            continue;
+        }
+        let (indices, body, _) = graph.open(*factor);
+        if graph.op(body) != Op::Function(Function::Exp) {
+            continue;
+        }
+        let argument = graph.operands(body)[0];
+        let mut rest = factors.clone();
+        rest.remove(at);
+        rest.push(graph.constant(coefficient));
+        let rest = graph.mul(&rest);
+        let (log, total) = (
+            graph.function(Function::Log, &[rest]),
+            graph.reduce(Reduction::LogSumExp, &indices, argument, None),
+        );
+        return Some(graph.add(&[log, total]));
+    }
+    None
+}
+
+/// `f(y*a + (1 - y)*b)` of a label that is 0 or 1 is `f(if y == 1 then a else b)`.
+fn mixture(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
+    let argument = graph.operands(node)[0];
+    if graph.op(argument) != Op::Linear {
+        return None;
+    }
+    let (_, terms) = graph.terms(argument);
+    let parts: Vec<NodeId> = terms.iter().flat_map(|(_, term)| factors_of(graph, *term)).collect();
+    let has_function = |graph: &Graph| {
+        parts.iter().any(|p| !graph.terms(*p).1.iter().all(|(_, t)| matches!(graph.op(*t), Op::Access(_))))
+    };
+    let label = parts.iter().copied().find(|part| match graph.op(*part) {
+        Op::Access(variable) => match &graph.variable(variable).domain {
+            Domain::Set(values) => {
+                values.len() == 2 && values.contains(&Number::ZERO) && values.contains(&Number::ONE)
+            }
+            _ => false,
+        },
+        _ => false,
+    })?;
+    if !has_function(graph) {
+        return None;
+    }
+    let (zero, one) = (graph.integer(0), graph.integer(1));
+    let mut branch = |value: NodeId| {
+        let mut replacements: Map<NodeId, NodeId> = Map::default();
+        replacements.insert(label, value);
+        graph.replace(argument, &replacements)
+    };
+    let (with, without) = (branch(one), branch(zero));
+    let is_one = graph.compare(Comparison::Equal, label, one);
+    let choice = graph.select(is_one, with, without);
+    let mut operands = graph.operands(node).to_vec();
+    operands[0] = choice;
+    Some(graph.rebuild(node, &operands))
 }
 
 /// `if c then f(a) else f(b)` is `f(if c then a else b)`: one evaluation of f, and one argument to reason about.
@@ -209,7 +285,14 @@ fn multiplied_into_sum(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
             continue;
         }
         let (constant, terms) = graph.terms(*sum);
-        let parts: Vec<NodeId> = terms.iter().flat_map(|(_, term)| factors_of(graph, *term)).collect();
+        let mut parts: Vec<NodeId> = terms.iter().flat_map(|(_, term)| factors_of(graph, *term)).collect();
+        // A sum within a term as well: `x*(b*(a/x + c) + d)`.
+        for part in parts.clone() {
+            if graph.op(part) == Op::Linear {
+                let inner = graph.terms(part).1;
+                parts.extend(inner.into_iter().flat_map(|(_, term)| factors_of(graph, term)));
+            }
+        }
         for (other, factor) in factors.iter().enumerate() {
             if other == at {
                 continue;

@@ -138,7 +138,7 @@ impl Stabilizer<'_> {
 }
 
 /// `terms` without the one at `at`, whose coefficient is given, and without minus that times `parts`.
-fn without(
+pub(super) fn without(
     terms: &[(Number, NodeId)],
     at: usize,
     coefficient: &Number,

@@ -164,8 +164,8 @@ impl Stabilizer<'_> {
             for part in parts {
                 let form = self.value(part);
                 forms.push(form);
-                for place in 0..left.len() {
-                    let Some((norm, exponent)) = self.inverse_norm(left[place]) else { continue };
+                for place in &mut left {
+                    let Some((norm, exponent)) = self.inverse_norm(*place) else { continue };
                     if !self.is_norm_of(norm, part, &indices) {
                         continue;
                     }
@@ -173,7 +173,7 @@ impl Stabilizer<'_> {
                     let minus_one = self.graph.constant(Number::MINUS_ONE);
                     forms.push(self.graph.power_verbatim(form, minus_one));
                     let one_less = self.graph.constant(exponent.checked_add(&Number::ONE)?);
-                    left[place] = self.graph.power(norm, one_less);
+                    *place = self.graph.power(norm, one_less);
                     found = true;
                     break;
                 }

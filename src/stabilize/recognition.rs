@@ -107,6 +107,10 @@ fn round(
                 let step = step.filter(|(after, _)| *after != current);
                 found = step.map(|(after, name)| (after, name.to_owned()));
             }
+            if found.is_none() {
+                let step = choice::spelling_step(graph, current).filter(|(after, _)| *after != current);
+                found = step.map(|(after, name)| (after, name.to_owned()));
+            }
             let Some((after, name)) = found else { break };
             if !fired.contains(&name) {
                 fired.push(name);

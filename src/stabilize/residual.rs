@@ -2,6 +2,7 @@
 
 use super::Stabilizer;
 use super::cancellation::Terms;
+use super::gap::without;
 use super::squares::positions;
 use crate::comparison::Comparison;
 use crate::function::Function;
@@ -167,40 +168,35 @@ impl Stabilizer<'_> {
                 Some((probability, rest)) if !self.graph.is_one(rest) => (Some(probability), rest),
                 _ => (None, body),
             };
-            for other in 0..terms.len() {
-                let (scale, element) = terms[other].clone();
-                if other == at || scale != -&coefficient {
+            let others: Vec<NodeId> =
+                terms.iter().enumerate().filter(|(n, _)| *n != at).map(|(_, t)| t.1).collect();
+            for map in positions(self.graph, &indices, rest, &others) {
+                let element = self.graph.substitute(rest, &map);
+                let (shift, parts) = self.graph.terms(element);
+                let Some(left) = without(terms, at, &coefficient, &parts).filter(|_| shift.is_zero()) else {
                     continue;
+                };
+                let mut is_element = Vec::with_capacity(map.len());
+                for (index, position) in &map {
+                    let index = self.graph.index_value(*index);
+                    is_element.push(self.graph.compare(Comparison::Equal, index, *position));
                 }
-                for map in positions(self.graph, &indices, rest, &[element]) {
-                    if self.graph.substitute(rest, &map) != element {
-                        continue;
+                let is_element = self.graph.and(&is_element);
+                let form = self.value(rest);
+                let weight = match &probability {
+                    Some(probability) => {
+                        let (own, negative) = self.probability_and_less_one(probability);
+                        self.graph.choice_verbatim(is_element, negative, own)
                     }
-                    let mut is_element = Vec::with_capacity(map.len());
-                    for (index, position) in &map {
-                        let index = self.graph.index_value(*index);
-                        is_element.push(self.graph.compare(Comparison::Equal, index, *position));
+                    None => {
+                        let (zero, one) = (self.graph.integer(0), self.graph.integer(1));
+                        self.graph.choice_verbatim(is_element, zero, one)
                     }
-                    let is_element = self.graph.and(&is_element);
-                    let form = self.value(rest);
-                    let weight = match &probability {
-                        Some(probability) => {
-                            let (own, negative) = self.probability_and_less_one(probability);
-                            self.graph.choice_verbatim(is_element, negative, own)
-                        }
-                        None => {
-                            let (zero, one) = (self.graph.integer(0), self.graph.integer(1));
-                            self.graph.choice_verbatim(is_element, zero, one)
-                        }
-                    };
-                    let body = self.graph.product_verbatim(&[weight, form]);
-                    let result = self.graph.reduce_verbatim(Reduction::Sum, &indices, body, None);
-                    let mut places = [at, other];
-                    places.sort_unstable();
-                    terms.remove(places[1]);
-                    terms.remove(places[0]);
-                    return Some((coefficient, self.by("element_of_sum", result)));
-                }
+                };
+                let body = self.graph.product_verbatim(&[weight, form]);
+                let result = self.graph.reduce_verbatim(Reduction::Sum, &indices, body, None);
+                *terms = left;
+                return Some((coefficient, self.by("element_of_sum", result)));
             }
         }
         None

@@ -32,9 +32,17 @@ pub const COMPOSED: &[(&str, &str)] = &[
     ("log_of_choice", "The logarithm of a choice is taken in its branches."),
     ("log_of_factors", "A product may overflow or underflow where the sum of the logarithms does not."),
     ("log_of_quotient", "The logarithm of a quotient near 1 is log1p of a difference."),
+    (
+        "log_of_scaled_sum",
+        "The logarithm of a multiple of a sum of exponentials is a logsumexp and a logarithm.",
+    ),
     ("log_of_squares", "Squares overflow where the logarithm of a norm does not."),
     ("log_sigmoid", "The logarithm of a probability that underflows is finite."),
     ("log_to_log1p", "log(1 + x) loses the digits of a small x."),
+    (
+        "mixture_by_label",
+        "A mixture by a label that is 0 or 1 is a choice, whose branches have forms of their own.",
+    ),
     ("normalized_sum", "A scalar product is divided by the norms term by term, so that it cannot underflow."),
     ("one_exponential", "Factors of which one overflows and the other underflows are one exponential."),
     ("over_denominator", "1 - a/b is (b - a)/b, in which terms cancel exactly."),

@@ -30,6 +30,7 @@ def bce(z, y):
 group("binary cross-entropy of a logit",
       ["bce_with_logits", "-(y*log(1/(1+exp(-z))) + (1-y)*log(1-1/(1+exp(-z))))", "softplus(z) - y*z", "log(1+exp(z)) - y*z",
        "max(z,0) - z*y + log(1+exp(-|z|))", "-y*log(p) - (1-y)*log(1-p) where p = sigmoid(z)", "bce(sigmoid(z), y)",
+       "(1 - y)*z + softplus(-z)", "loss f(z, y in {0,1}) = -log(y*sigmoid(z) + (1-y)*(1-sigmoid(z)))",
        "loss f(z, y in {0,1}) = -log(if y == 1 then sigmoid(z) else 1 - sigmoid(z))",
        "loss f(z, y in {0,1}) = -log(pt) where pt = if y == 1 then p else 1 - p\n p = 1/(1+exp(-z))"],
       bce, logit_label, ["z"])
@@ -517,6 +518,24 @@ group("squared hinge", ["max(0, 1 - y*f)^2"], lambda f, y: relu(1 - y * f) * rel
 group("root of a square and a constant", ["sqrt(x^2 + 1e-12)", "sqrt(x^2 + 1) - 1"][:1], lambda x: sqrt(x * x + mpf(10) ** -12), each(x=REALS), ["x"])
 group("root of one plus a square, less one", ["sqrt(x^2 + 1) - 1", "sqrt(1 + x^2) - 1"], lambda x: sqrt(x * x + 1) - 1, each(x=REALS), ["x"])
 
+
+group("softplus", ["softplus(-z) + z", "log(1+exp(z))", "z + log(1+exp(-z))"], softplus, logit_only, ["z"])
+group("log of a mean of exponentials", ["log(sum[c](exp(x[c]))/3)", "log(mean[c](exp(x[c])))"], lambda x: log_sum(x) - m.log(3),
+      each(x=[[3.0, 1.0, -2.0], [100.0, 60.0, 0.0], [800.0, -800.0, 17.0]]), ["x"])
+
+
+def brier(z, y):
+    p, rest = softmax(z), complements(z)
+    return total((a * (1 - w) - w * b) * (a * (1 - w) - w * b) for a, b, w in zip(p, rest, y))
+
+
+group("squared error of a softmax", ["loss f(z[c], y[c] in simplex) = sum[c]((softmax[c](z) - y)^2)", "loss f(z[c], y[c] in simplex) = sum[c]((y - exp(z)/sum[c](exp(z)))^2)"],
+      brier, each(z=VECTORS, y=SIMPLEX[:1] + [[0.0, 0.0, 1.0]]), ["z"])
+group("focal loss with the residual", ["loss f(z, y in {0,1}) = |y - p|^2*b where p = 1/(1+exp(-z))\n b = -y*log(p) - (1-y)*log(1-p)",
+                                       "loss f(z, y in {0,1}) = (1 - pt)^2*b where p = sigmoid(z)\n pt = y*p + (1-y)*(1-p)\n b = softplus(z) - y*z"],
+      lambda z, y: exp(-2 * softplus(z if y.v == 1 else -z)) * softplus(-z if y.v == 1 else z), logit_label, ["z"])
+group("cross-entropy of fractional logits", ["softmax_loss", "loss f(z[c], t in index[c]) = -log(exp(z[t])/sum[c](exp(z)))"], ce_index,
+      each(z=[[40.0, 0.3, -1.2], [17.1, -63.7, 5.9]], t=[0, 1, 2]), ["z"])
 
 # -- the other built-in losses --
 
