@@ -1,6 +1,6 @@
 //! Time from text to gradient, stage by stage, and of the reference evaluator.
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use lossform::differentiate::differentiate;
 use lossform::lower::{Definitions, lower};
 use lossform::syntax::parse_formula;
@@ -8,35 +8,44 @@ use lossform::{Loss, Request};
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
-/// Scalar formulas of different shapes.
-const FORMULAS: &[(&str, &str)] = &[
-    ("bce", "-(y*log(p) + (1 - y)*log(1 - p))"),
-    ("focal", "-alpha*(1 - p)^gamma*log(p)"),
-    ("pseudo_huber", "delta^2*(sqrt(1 + ((p - y)/delta)^2) - 1)"),
-    ("tanh_mse", "(tanh(z) - y)^2"),
-];
+/// Scalar formulas of many shapes, with the inputs to differentiate by: `tests/cases/formulas.json`.
+fn formulas() -> Vec<(String, String, Vec<String>)> {
+    let file: serde_json::Value = serde_json::from_str(include_str!("../tests/cases/formulas.json")).unwrap();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let entries = file["formulas"].as_array().unwrap().iter();
+    entries
+        .map(|f| {
+            let inputs = f["wrt"].as_array().unwrap().iter().map(text).collect();
+            (text(&f["name"]), text(&f["formula"]), inputs)
+        })
+        .collect()
+}
 
 fn symbolic(criterion: &mut Criterion) {
     let none = Definitions::default();
-    for (name, text) in FORMULAS {
+    for (name, text, inputs) in formulas() {
         criterion.bench_function(&format!("parse/{name}"), |b| {
-            b.iter(|| parse_formula(black_box(text), Default::default()).unwrap());
+            b.iter_with_large_drop(|| parse_formula(black_box(&text), Default::default()).unwrap());
         });
-        let tree = parse_formula(text, Default::default()).unwrap();
+        let tree = parse_formula(&text, Default::default()).unwrap();
         criterion.bench_function(&format!("lower/{name}"), |b| {
-            b.iter(|| lower(&none, black_box(&tree), &[]).unwrap())
+            b.iter_with_large_drop(|| lower(&none, black_box(&tree), &[]).unwrap());
         });
-        criterion.bench_function(&format!("lower and differentiate/{name}"), |b| {
-            b.iter(|| {
-                let mut lowered = lower(&none, black_box(&tree), &[]).unwrap();
-                let inputs: Vec<_> = lowered.graph.variable_ids().collect();
-                differentiate(&mut lowered.graph, lowered.root, &inputs)
-            });
+        criterion.bench_function(&format!("differentiate/{name}"), |b| {
+            b.iter_batched_ref(
+                || lower(&none, &tree, &[]).unwrap(),
+                |lowered| {
+                    let variables: Vec<_> =
+                        inputs.iter().map(|name| lowered.graph.find_variable(name).unwrap()).collect();
+                    differentiate(&mut lowered.graph, lowered.root, &variables)
+                },
+                BatchSize::SmallInput,
+            );
         });
-        let loss = Loss::parse(text).unwrap();
-        let input = loss.differentiable_inputs()[0].to_owned();
-        criterion.bench_function(&format!("simplified gradient/{name}"), |b| {
-            b.iter(|| loss.gradient(black_box(&input)).unwrap());
+        let loss = Loss::parse(&text).unwrap();
+        let names: Vec<&str> = inputs.iter().map(String::as_str).collect();
+        criterion.bench_function(&format!("simplified gradients/{name}"), |b| {
+            b.iter_with_large_drop(|| loss.gradients(black_box(&names)).unwrap());
         });
     }
 }

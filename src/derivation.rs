@@ -3,9 +3,11 @@
 use crate::differentiate::Derivative;
 use crate::graph::{Graph, NodeId};
 use crate::lower::Named;
-use crate::print::{Document, document, dot, latex, text, unicode};
-use crate::simplify::Simplified;
+use crate::print::{Document, Form, document, dot, latex, text, unicode};
+use crate::simplify::{Fact, Simplified, Step};
+use crate::steps::DerivationSteps;
 use std::fmt;
+use std::sync::Arc;
 
 /// The derivative of a loss with respect to one or two of its inputs.
 ///
@@ -13,22 +15,58 @@ use std::fmt;
 /// `insta::assert_snapshot!(loss.gradient("p")?)`.
 #[derive(Clone)]
 pub struct Derivation {
-    graph: Graph,
+    graph: Arc<Graph>,
     derivatives: Vec<Derivative>,
     node: NodeId,
     document: Document,
     assumptions: Vec<String>,
+    origin: Origin,
+    steps: Arc<Vec<Step>>,
+    named: Vec<Named>,
+}
+
+/// What was differentiated.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    /// The formula as it was written.
+    pub written: NodeId,
+    /// The steps from there to what was differentiated.
+    pub recognition: Vec<Step>,
+    /// What was differentiated.
+    pub root: NodeId,
 }
 
 impl Derivation {
-    pub(crate) fn new(
+    /// One derivation for each row of derivatives, of which the last became the result.
+    pub(crate) fn all(
         mut graph: Graph,
-        derivatives: Vec<Derivative>,
-        result: Simplified,
+        origin: &Origin,
+        rows: Vec<(Vec<Derivative>, Simplified)>,
         named: &[Named],
-    ) -> Self {
-        let document = document(&mut graph, result.node, named);
-        Derivation { graph, derivatives, node: result.node, document, assumptions: result.assumptions }
+    ) -> Vec<Derivation> {
+        let mut printed = Vec::with_capacity(rows.len());
+        for (_, result) in &rows {
+            let document = document(&mut graph, result.node, named);
+            let mut assumptions: Vec<String> =
+                result.facts.iter().map(|f| fact_text(&mut graph, f)).collect();
+            assumptions.sort();
+            assumptions.dedup();
+            printed.push((document, assumptions));
+        }
+        let graph = Arc::new(graph);
+        rows.into_iter()
+            .zip(printed)
+            .map(|((derivatives, result), (document, assumptions))| Derivation {
+                graph: graph.clone(),
+                derivatives,
+                node: result.node,
+                document,
+                assumptions,
+                origin: origin.clone(),
+                steps: result.steps,
+                named: named.to_vec(),
+            })
+            .collect()
     }
 
     /// What the derivative is with respect to: one name, or two for a second derivative.
@@ -79,6 +117,12 @@ impl Derivation {
         &self.assumptions
     }
 
+    /// The derivation from the loss to this form, a line a step.
+    pub fn steps(&self) -> DerivationSteps {
+        let raw: Vec<NodeId> = self.derivatives.iter().map(|d| d.node).collect();
+        DerivationSteps::new((*self.graph).clone(), &self.origin, &raw, &self.steps, self.node, &self.named)
+    }
+
     /// In the language, with a `where` line for each name.
     pub fn text(&self) -> String {
         text(&self.document)
@@ -97,6 +141,24 @@ impl Derivation {
     /// For Graphviz.
     pub fn dot(&self) -> String {
         dot(&self.graph, self.node)
+    }
+}
+
+/// A fact in the language.
+pub(crate) fn fact_text(graph: &mut Graph, fact: &Fact) -> String {
+    match fact {
+        Fact::SumsToOne(text) => text.clone(),
+        Fact::Holds(condition) => {
+            let mut document = document(graph, *condition, &[]);
+            // `delta > 0`, and not `0 < delta`.
+            if let Form::Compare(comparison, sides) = &mut document.body
+                && matches!(sides[0], Form::Number(_))
+            {
+                *comparison = comparison.swapped();
+                sides.reverse();
+            }
+            text(&document)
+        }
     }
 }
 

@@ -3,8 +3,9 @@
 use crate::diagnostic::Error;
 use crate::evaluate::{Data, Extended};
 use crate::evaluation::Request;
-use crate::graph::{Domain, Map, NodeId, Op};
+use crate::graph::{Map, NodeId, Op};
 use crate::loss::Loss;
+use crate::points::{Draw, Style, draw_elements};
 use crate::real::Real;
 use ndarray::{ArrayD, Axis, IxDyn};
 use serde_json::{Value, json};
@@ -42,28 +43,6 @@ const TOLERANCE: f64 = 1e-25;
 
 /// How many points are drawn.
 const POINTS: u64 = 12;
-
-/// A small generator of numbers that are the same on every machine (SplitMix64, Steele et al. 2014).
-struct Draw(u64);
-
-impl Draw {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Between 0 and 1, both excluded.
-    fn unit(&mut self) -> f64 {
-        ((self.next() >> 12) as f64 + 0.5) / (1u64 << 52) as f64
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
-    }
-}
 
 impl Loss {
     /// Compares the gradient with respect to an input with central differences at points drawn from the declared
@@ -160,16 +139,7 @@ impl Loss {
         let mut inputs = BTreeMap::new();
         for variable in self.graph().variables() {
             let shape = vec![LENGTH; variable.axes.len()];
-            let count: usize = shape.iter().product();
-            let mut elements: Vec<Extended> = (0..count)
-                .map(|_| Extended::from_double(draw_element(draw, &variable.domain, LENGTH)))
-                .collect();
-            if variable.domain == Domain::Simplex {
-                for row in elements.chunks_mut(LENGTH) {
-                    let sum = row.iter().fold(Extended::from_double(0.0), |sum, v| sum + *v);
-                    row.iter_mut().for_each(|v| *v = *v / sum);
-                }
-            }
+            let elements = draw_elements(draw, variable, &shape, &|_| LENGTH, Style::Ordinary);
             if let Ok(array) = ArrayD::from_shape_vec(IxDyn(&shape), elements)
                 && (!variable.is_hyperparameter || variable.default.is_none())
             {
@@ -183,24 +153,6 @@ impl Loss {
 /// No name of the language has a quotation mark.
 fn detached_name(name: &str) -> String {
     format!("{name}'")
-}
-
-fn draw_element(draw: &mut Draw, domain: &Domain, length: usize) -> f64 {
-    match domain {
-        Domain::Set(values) => values[draw.below(values.len())].to_f64(),
-        Domain::Index(_) => draw.below(length) as f64,
-        Domain::Integer => draw.below(7) as f64 - 3.0,
-        Domain::Simplex => 0.05 + draw.unit(),
-        other => {
-            let interval = other.interval();
-            match (interval.low.is_finite(), interval.high.is_finite()) {
-                (true, true) => interval.low + (interval.high - interval.low) * (0.02 + 0.96 * draw.unit()),
-                (true, false) => interval.low + 0.05 + 3.0 * draw.unit(),
-                (false, true) => interval.high - 0.05 - 3.0 * draw.unit(),
-                (false, false) => 4.0 * draw.unit() - 2.0,
-            }
-        }
-    }
 }
 
 fn inputs_json(inputs: &BTreeMap<String, ArrayD<Extended>>) -> Value {

@@ -91,26 +91,26 @@ impl Interval {
     /// Where products of an element of each lie.
     pub fn multiply(&self, other: &Interval) -> Self {
         let ends = |i: &Interval| [(i.low, i.low_open), (i.high, i.high_open)];
-        let mut low = (f64::INFINITY, true, true);
-        let mut high = (f64::NEG_INFINITY, true, true);
+        // The ends of the product, whether they are open, and what they are products of.
+        let mut low = (f64::INFINITY, true, (0.0, 0.0));
+        let mut high = (f64::NEG_INFINITY, true, (0.0, 0.0));
         for (a, a_open) in ends(self) {
             for (b, b_open) in ends(other) {
                 // 0 times infinity: the products near there come arbitrarily near 0 or stay at it.
                 let product = if a == 0.0 || b == 0.0 { 0.0 } else { a * b };
-                let exact = product == 0.0 && (a == 0.0 || b == 0.0) || a.mul_add(b, -product) == 0.0;
                 // A closed 0 makes the product 0 whatever the other is.
                 let open = (b_open || b != 0.0) && (a_open || a != 0.0) && (a_open || b_open);
                 if product < low.0 || (product == low.0 && !open) {
-                    low = (product, open, exact);
+                    low = (product, open, (a, b));
                 }
                 if product > high.0 || (product == high.0 && !open) {
-                    high = (product, open, exact);
+                    high = (product, open, (a, b));
                 }
             }
         }
         Interval {
-            low: round_down(low.0, low.2),
-            high: round_up(high.0, high.2),
+            low: round_down(low.0, exact_product(low.2, low.0)),
+            high: round_up(high.0, exact_product(high.2, high.0)),
             low_open: low.1,
             high_open: high.1,
         }
@@ -217,6 +217,11 @@ impl Interval {
 fn exact_sum(a: f64, b: f64) -> bool {
     let sum = a + b;
     !sum.is_finite() || (sum - a == b && sum - b == a)
+}
+
+fn exact_product((a, b): (f64, f64), product: f64) -> bool {
+    let is_trivial = |factor: f64| factor == 0.0 || factor.abs() == 1.0;
+    is_trivial(a) || is_trivial(b) || a.mul_add(b, -product) == 0.0
 }
 
 fn round_down(value: f64, exact: bool) -> f64 {

@@ -19,7 +19,13 @@
 //! stabilize               graph -> a form that is accurate in floating point
 //! print                   graph -> text, Unicode, LaTeX, DOT
 //! evaluate                graph -> numbers: the reference evaluator, generic over floats
+//! vector                  registers of floats and elementary functions of them, for every instruction set
 //! library                 the built-in losses, in the language
+//! points, counterexample  points of the declared domains; the search for one at which two expressions differ
+//! proof                   that two expressions are equal: by simplification, a normal form, cases
+//! equivalence             two losses: the same, a multiple, or a point at which they differ
+//! diagnosis               a derivative that a user worked out: right, or which mistake it is
+//! kinds, lint             logits and probabilities told apart; hazards of a loss, each with a witness
 //! cli                     the command line; alone reads files and prints
 //! ```
 //!
@@ -36,6 +42,8 @@
 //! - **A branch that is not taken contributes nothing.** A product with a factor `if c then a else 0` is
 //!   `if c then … else 0` as a whole, so that not even NaN leaks into gradients.
 //! - **One table** says everything about an elementary function: [`function`]. No loss has Rust of its own.
+//! - **Equal means proved.** That two losses are the same is said only with a proof by rewriting that no evaluated
+//!   point contradicts; a difference only with a point at which both are defined and differ by far more than rounding.
 //! - **No pass recurses over nodes**, so a deep expression cannot exhaust the stack; trees nest at most
 //!   [`syntax::tree::NESTING_LIMIT`] levels.
 //! - **Nothing depends on hash order**, on time, or on the number of threads.
@@ -44,32 +52,46 @@
 
 pub mod cli;
 pub mod comparison;
+mod counterexample;
 mod derivation;
+mod derive;
+mod diagnosis;
 pub mod diagnostic;
 mod difference;
 pub mod differentiate;
+mod equivalence;
 pub mod evaluate;
 mod evaluation;
 pub mod function;
 pub mod graph;
 pub mod interval;
+pub mod kinds;
 mod library;
+mod lint;
 mod loss;
 pub mod lower;
 pub mod number;
+mod points;
 pub mod print;
+mod proof;
 pub mod real;
 pub mod simplify;
 pub mod source;
 pub mod stabilize;
 mod stable;
+mod steps;
 pub mod suggestion;
 pub mod syntax;
+pub mod vector;
 
 pub use derivation::Derivation;
+pub use diagnosis::{DerivativeCheck, DerivativeRequest};
 pub use diagnostic::Error;
 pub use difference::{Disagreement, GradientCheck};
+pub use equivalence::{Difference, Equivalence, Pair, Step, Verdict, equivalence};
 pub use evaluation::{Evaluation, Evaluator, Explanation, Reduction, Request};
 pub use library::{FAMILIES, Library};
+pub use lint::{Finding, Lint};
 pub use loss::Loss;
 pub use stable::{StableForm, StablePart};
+pub use steps::{DerivationStep, DerivationSteps};

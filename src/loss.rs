@@ -1,14 +1,11 @@
 //! The losses and derivations that users of the crate work with.
 
-use crate::derivation::Derivation;
 use crate::diagnostic::{Diagnostic, Error, Fault};
-use crate::differentiate::{Derivative, diagonal, differentiate};
 use crate::graph::{Domain, Graph, Map, NodeId, VariableId};
 use crate::library::Library;
-use crate::lower::{Lowered, Named, lower};
+use crate::lower::{Lowered, lower, lower_within};
 use crate::number::Number;
 use crate::print::{Document, document};
-use crate::simplify::{Simplified, simplify, simplify_with};
 use crate::source::{Sources, Span};
 use crate::suggestion::nearest;
 use crate::syntax::{parse_formula, parse_parameter, tree};
@@ -89,6 +86,10 @@ impl Loss {
         self.lowered.root
     }
 
+    pub(crate) fn tree(&self) -> &tree::Loss {
+        &self.tree
+    }
+
     pub(crate) fn lowered(&self) -> &Lowered {
         &self.lowered
     }
@@ -115,116 +116,6 @@ impl Loss {
         let mut graph = self.lowered.graph.clone();
         // The user's names are wanted where they were used, not only where they are used twice.
         document(&mut graph, self.lowered.root, &self.lowered.named)
-    }
-
-    /// The simplified derivative with respect to an input or hyperparameter.
-    ///
-    /// # Errors
-    /// There is no such input, or it is a label or position.
-    pub fn gradient(&self, with_respect_to: &str) -> Result<Derivation, Error> {
-        Ok(self.gradients(&[with_respect_to])?.remove(0))
-    }
-
-    /// The simplified derivatives with respect to several inputs, by one sweep.
-    ///
-    /// # Errors
-    /// As [`Loss::gradient`].
-    pub fn gradients(&self, with_respect_to: &[&str]) -> Result<Vec<Derivation>, Error> {
-        self.derive(with_respect_to, true)
-    }
-
-    /// The derivatives as the sweep gives them, before simplification.
-    ///
-    /// # Errors
-    /// As [`Loss::gradient`].
-    pub fn raw_gradients(&self, with_respect_to: &[&str]) -> Result<Vec<Derivation>, Error> {
-        self.derive(with_respect_to, false)
-    }
-
-    fn derive(&self, with_respect_to: &[&str], simplified: bool) -> Result<Vec<Derivation>, Error> {
-        let variables = self.variables(with_respect_to)?;
-        let mut graph = self.lowered.graph.clone();
-        let derivatives = differentiate(&mut graph, self.lowered.root, &variables);
-        derivatives.into_iter().map(|d| self.derivation(graph.clone(), vec![d], simplified)).collect()
-    }
-
-    /// The simplified second derivative with respect to two inputs.
-    ///
-    /// # Errors
-    /// As [`Loss::gradient`].
-    pub fn hessian(&self, first: &str, second: &str) -> Result<Derivation, Error> {
-        self.second(first, second, true)
-    }
-
-    /// The second derivative; before simplification where `simplified` is false.
-    ///
-    /// # Errors
-    /// As [`Loss::gradient`].
-    pub fn second(&self, first: &str, second: &str, simplified: bool) -> Result<Derivation, Error> {
-        let variables = self.variables(&[first, second])?;
-        let mut graph = self.lowered.graph.clone();
-        // Of the gradient as the sweep gives it: a shorter one has the same values, but at kinks not always the
-        // same derivative.
-        let gradient = differentiate(&mut graph, self.lowered.root, &variables[..1]).remove(0);
-        let row = differentiate(&mut graph, gradient.node, &variables[1..]).remove(0);
-        self.derivation(graph, vec![gradient, row], simplified)
-    }
-
-    /// The diagonal of the Hessian: the second derivative with respect to each element of an input.
-    ///
-    /// # Errors
-    /// As [`Loss::gradient`].
-    pub fn hessian_diagonal(&self, with_respect_to: &str) -> Result<Derivation, Error> {
-        let variables = self.variables(&[with_respect_to])?;
-        let mut graph = self.lowered.graph.clone();
-        let gradient = differentiate(&mut graph, self.lowered.root, &variables).remove(0);
-        let diagonal = diagonal(&mut graph, &gradient);
-        self.derivation(graph, vec![diagonal], true)
-    }
-
-    /// First derivatives of `root`, or the diagonals of the second, in a graph that holds the loss.
-    pub(crate) fn derivatives(
-        &self,
-        graph: &mut Graph,
-        root: NodeId,
-        names: &[&str],
-        second: bool,
-        simplified: bool,
-    ) -> Result<Vec<Derivative>, Error> {
-        let variables = self.variables(names)?;
-        let mut all = differentiate(graph, root, &variables);
-        for derivative in &mut all {
-            if second {
-                *derivative = diagonal(graph, derivative);
-            }
-            if simplified {
-                derivative.node = simplify(graph, derivative.node).node;
-            }
-        }
-        self.check_limits(graph)?;
-        Ok(all)
-    }
-
-    /// The last of `derivatives` with the variables of all of them.
-    fn derivation(
-        &self,
-        mut graph: Graph,
-        derivatives: Vec<Derivative>,
-        simplified: bool,
-    ) -> Result<Derivation, Error> {
-        let Some(last) = derivatives.last() else { return Err(self.internal()) };
-        let mut named: Vec<Named> = self.lowered.named.clone();
-        let mut result = Simplified { node: last.node, assumptions: Vec::new() };
-        if simplified {
-            let is_closed =
-                |n: &Named| graph.free_indices(n.node).iter().all(|i| graph.index_entry(*i).range.is_some());
-            let closed: Vec<usize> = (0..named.len()).filter(|at| is_closed(&named[*at])).collect();
-            let mut nodes: Vec<NodeId> = closed.iter().map(|at| named[*at].node).collect();
-            result = simplify_with(&mut graph, last.node, &mut nodes);
-            closed.into_iter().zip(nodes).for_each(|(at, node)| named[at].node = node);
-        }
-        self.check_limits(&graph)?;
-        Ok(Derivation::new(graph, derivatives, result, &named))
     }
 
     /// The loss with hyperparameters (or scalar inputs) replaced by numbers.
@@ -305,34 +196,7 @@ impl Loss {
         }))
     }
 
-    fn variables(&self, names: &[&str]) -> Result<Vec<VariableId>, Error> {
-        let mut variables = Vec::with_capacity(names.len());
-        for name in names {
-            let id = self.variable(name)?;
-            let variable = self.lowered.graph.variable(id);
-            let discrete = match &variable.domain {
-                Domain::Set(_) => "takes only separate values",
-                Domain::Index(_) => "is a position on an axis",
-                Domain::Integer => "is a whole number",
-                _ => {
-                    variables.push(id);
-                    continue;
-                }
-            };
-            return Err(self.error(
-                Diagnostic::new(
-                    "not-differentiable",
-                    format!("`{name}` {discrete}, so there is no derivative"),
-                )
-                .fault(Fault::Underivable)
-                .at(variable.span, "declared here")
-                .help(format!("declare it as real to differentiate all the same: `{name} in [0,1]`")),
-            ));
-        }
-        Ok(variables)
-    }
-
-    fn check_limits(&self, graph: &Graph) -> Result<(), Error> {
+    pub(crate) fn check_limits(&self, graph: &Graph) -> Result<(), Error> {
         if !graph.overflowed() {
             return Ok(());
         }
@@ -348,10 +212,6 @@ impl Loss {
 
     pub(crate) fn error(&self, diagnostic: Diagnostic) -> Error {
         Error::new(vec![diagnostic], self.sources.clone())
-    }
-
-    fn internal(&self) -> Error {
-        self.error(Diagnostic::new("nothing-to-derive", "there is nothing to derive"))
     }
 
     /// The formula's place in its source.
@@ -398,17 +258,9 @@ impl Library {
     /// # Errors
     /// The text is neither; or a mistake in the formula or an assumption.
     pub fn loss_with(&self, text: &str, assumptions: &[String]) -> Result<Loss, Error> {
-        let mut sources = self.sources.clone();
-        let mut assumed = Vec::with_capacity(assumptions.len());
-        for assumption in assumptions {
-            let source = Arc::make_mut(&mut sources).add("<assume>", assumption.as_str());
-            match parse_parameter(assumption, source) {
-                Ok(parameter) => assumed.push(parameter),
-                Err(errors) => return Err(Error::new(errors, sources)),
-            }
-        }
+        let (mut sources, assumed) = self.assumed(self.sources.clone(), assumptions)?;
         let name = text.trim();
-        if let Some(tree) = self.definitions.losses.get(name) {
+        if let Some(tree) = self.definitions.loss(name) {
             return Loss::elaborate(self, Arc::new(tree.clone()), sources, &assumed);
         }
         let source = Arc::make_mut(&mut sources).add("<formula>", text);
@@ -422,7 +274,7 @@ impl Library {
         if is_word && name.chars().count() > 1 && name.parse::<f64>().is_err() && name != "pi" {
             let diagnostic = Diagnostic::new("unknown-loss", format!("there is no loss `{name}`"));
             return Err(Error::new(
-                vec![match nearest(name, self.definitions.losses.keys().map(String::as_str)) {
+                vec![match nearest(name, self.definitions.losses().into_iter()) {
                     Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
                     None => diagnostic.help(
                         "`lossform list` lists the built-in losses; `-f FILE.loss` adds those of a file",
@@ -432,6 +284,47 @@ impl Library {
             ));
         }
         Loss::elaborate(self, tree, sources, &assumed)
+    }
+
+    fn assumed(
+        &self,
+        mut sources: Arc<Sources>,
+        assumptions: &[String],
+    ) -> Result<(Arc<Sources>, Vec<tree::Parameter>), Error> {
+        let mut assumed = Vec::with_capacity(assumptions.len());
+        for assumption in assumptions {
+            let source = Arc::make_mut(&mut sources).add("<assume>", assumption.as_str());
+            match parse_parameter(assumption, source) {
+                Ok(parameter) => assumed.push(parameter),
+                Err(errors) => return Err(Error::new(errors, sources)),
+            }
+        }
+        Ok((sources, assumed))
+    }
+
+    /// Assumptions as declarations.
+    pub(crate) fn assumptions(&self, texts: &[String]) -> Result<Vec<tree::Parameter>, Error> {
+        Ok(self.assumed(self.sources.clone(), texts)?.1)
+    }
+
+    /// `loss` with a formula read in its scope, as the last of its names: see [`lower_within`].
+    pub(crate) fn within(
+        &self,
+        loss: &Loss,
+        assumptions: &[String],
+        formula: &str,
+        indices: &[(String, String)],
+    ) -> Result<Loss, Error> {
+        let (mut sources, assumed) = self.assumed(loss.sources.clone(), assumptions)?;
+        let source = Arc::make_mut(&mut sources).add("<derivative>", formula);
+        let tree = match parse_formula(formula, source) {
+            Ok(tree) => tree,
+            Err(errors) => return Err(Error::new(errors, sources)),
+        };
+        match lower_within(&self.definitions, &loss.tree, &assumed, &tree, indices) {
+            Ok(lowered) => Ok(Loss { tree: loss.tree.clone(), sources, lowered }),
+            Err(errors) => Err(Error::new(errors, sources)),
+        }
     }
 
     /// The loss that a formula defines.

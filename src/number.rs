@@ -44,6 +44,16 @@ impl Number {
         (denominator != 0).then(|| Self::from_wide(numerator as i128, denominator as i128))
     }
 
+    /// In lowest terms; the denominator is not 0.
+    fn from_narrow(numerator: i64, denominator: i64) -> Number {
+        let divisor = numerator.unsigned_abs().gcd(&denominator.unsigned_abs());
+        match (i64::try_from(divisor), denominator) {
+            (_, 1) => Number(Repr::Small(numerator, 1)),
+            (Ok(divisor), 1..) => Number(Repr::Small(numerator / divisor, denominator / divisor)),
+            _ => Self::from_wide(numerator as i128, denominator as i128),
+        }
+    }
+
     fn from_wide(numerator: i128, denominator: i128) -> Number {
         let divisor = gcd(numerator.unsigned_abs(), denominator.unsigned_abs()) as i128;
         let sign = if denominator < 0 { -1 } else { 1 };
@@ -74,6 +84,11 @@ impl Number {
     pub fn from_decimal(digits: &str, exponent: i64) -> Option<Number> {
         if digits.is_empty() || digits.len() > 2400 || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return None;
+        }
+        // Eighteen digits, and ten to the eighteenth, fit the inline form.
+        if digits.len() <= 18 && (-18..=0).contains(&exponent) {
+            let power = 10_i64.pow(exponent.unsigned_abs() as u32);
+            return Some(Self::from_narrow(digits.parse().ok()?, power));
         }
         let digits: BigInt = digits.parse().ok()?;
         if digits.is_zero() {
@@ -111,6 +126,11 @@ impl Number {
     /// Whether it is 1.
     pub fn is_one(&self) -> bool {
         self.0 == Repr::Small(1, 1)
+    }
+
+    /// Whether it is 1 or -1.
+    pub fn is_unit(&self) -> bool {
+        matches!(self.0, Repr::Small(1 | -1, 1))
     }
 
     /// Whether it is less than 0.
@@ -172,10 +192,10 @@ impl Number {
     /// The sum, or `None` beyond [`BITS_LIMIT`].
     pub fn checked_add(&self, other: &Number) -> Option<Number> {
         if let (Repr::Small(a, b), Repr::Small(c, d)) = (&self.0, &other.0) {
-            let (a, b, c, d) = (*a as i128, *b as i128, *c as i128, *d as i128);
-            if b == 1 && d == 1 {
-                return Some(Self::from_wide(a + c, 1));
+            if let (1, 1, Some(sum)) = (*b, *d, a.checked_add(*c)) {
+                return Some(Number(Repr::Small(sum, 1)));
             }
+            let (a, b, c, d) = (*a as i128, *b as i128, *c as i128, *d as i128);
             // Products of two 63-bit numbers have 126 bits; their sum still fits 127.
             return Some(Self::from_wide(a * d + c * b, b * d));
         }
@@ -190,7 +210,10 @@ impl Number {
     /// The product, or `None` beyond [`BITS_LIMIT`].
     pub fn checked_mul(&self, other: &Number) -> Option<Number> {
         if let (Repr::Small(a, b), Repr::Small(c, d)) = (&self.0, &other.0) {
-            return Some(Self::from_wide(*a as i128 * *c as i128, *b as i128 * *d as i128));
+            return Some(match (a.checked_mul(*c), b.checked_mul(*d)) {
+                (Some(n), Some(d)) => Self::from_narrow(n, d),
+                _ => Self::from_wide(*a as i128 * *c as i128, *b as i128 * *d as i128),
+            });
         }
         Self::from_big(self.big() * other.big()).within_limit()
     }
@@ -204,6 +227,7 @@ impl Number {
     pub fn recip(&self) -> Option<Number> {
         match &self.0 {
             Repr::Small(0, _) => None,
+            Repr::Small(n @ 1.., d) => Some(Number(Repr::Small(*d, *n))),
             Repr::Small(n, d) => Some(Self::from_wide(*d as i128, *n as i128)),
             Repr::Big(v) => Some(Self::from_big(v.recip())),
         }
@@ -244,6 +268,22 @@ impl Number {
             .then(|| Self::from_big(BigRational::new(n, d)))
     }
 
+    /// The greatest number of which both are whole multiples; of 0 and x, |x|.
+    ///
+    /// `None` beyond [`BITS_LIMIT`].
+    pub fn common_measure(&self, other: &Number) -> Option<Number> {
+        // Of a/b and c/d in lowest terms it is gcd(a, c)/lcm(b, d).
+        if let (Repr::Small(a, b), Repr::Small(c, d)) = (&self.0, &other.0) {
+            let (numerator, divisor) = (a.unsigned_abs().gcd(&c.unsigned_abs()), b.gcd(d));
+            if let (Ok(n), Some(d)) = (i64::try_from(numerator), (b / divisor).checked_mul(*d)) {
+                return Some(Number(Repr::Small(n, d)));
+            }
+        }
+        let (a, b) = (self.big(), other.big());
+        let (numerator, denominator) = (a.numer().gcd(b.numer()), a.denom().lcm(b.denom()));
+        Self::from_big(BigRational::new_raw(numerator, denominator)).within_limit()
+    }
+
     /// The absolute value.
     pub fn abs(&self) -> Number {
         if self.is_negative() { -self } else { self.clone() }
@@ -264,6 +304,16 @@ impl Number {
             Repr::Small(n, d) if n.unsigned_abs() < 1 << 53 && *d < 1 << 53 => *n as f64 / *d as f64,
             _ => self.big().to_f64().unwrap_or(f64::NAN),
         }
+    }
+
+    /// Its value as a double where that is exact.
+    pub fn to_exact_f64(&self) -> Option<f64> {
+        let value = self.to_f64();
+        let is_exact = match &self.0 {
+            Repr::Small(n, d) if n.unsigned_abs() < 1 << 53 => d.count_ones() == 1,
+            _ => Number::from_f64(value).as_ref() == Some(self),
+        };
+        is_exact.then_some(value)
     }
 
     /// Its value in the number type `T`, within one unit in the last place.
@@ -328,7 +378,10 @@ impl Neg for &Number {
     type Output = Number;
     fn neg(self) -> Number {
         match &self.0 {
-            Repr::Small(n, d) => Number::from_wide(-(*n as i128), *d as i128),
+            Repr::Small(n, d) => match n.checked_neg() {
+                Some(n) => Number(Repr::Small(n, *d)),
+                None => Number::from_wide(-(*n as i128), *d as i128),
+            },
             Repr::Big(v) => Number::from_big(-(**v).clone()),
         }
     }

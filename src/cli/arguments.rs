@@ -41,29 +41,9 @@ pub(super) enum Command {
     /// Check the derived gradient against finite differences in extended precision.
     Check(CheckOptions),
     /// Are two losses the same?
-    Equiv {
-        /// The first loss.
-        a: String,
-        /// The second.
-        b: String,
-        /// What to assume of an input, such as 'p in (0,1)'.
-        #[arg(long)]
-        assume: Vec<String>,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
+    Equiv(EquivOptions),
     /// Report numerical and domain hazards.
-    Lint {
-        /// The loss.
-        loss: String,
-        /// Exit with 1 where a hazard is found.
-        #[arg(long)]
-        deny: bool,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
+    Lint(LintOptions),
     /// Time the derivation or the evaluation of a loss.
     Bench(BenchOptions),
     /// Format files of losses.
@@ -246,6 +226,41 @@ pub(super) struct CheckOptions {
     /// With respect to which inputs; every real-valued one unless given.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub wrt: Vec<String>,
+    /// With `--my`: 2 for the second derivative.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub order: u8,
+    /// With `--my` and `--order 2`: only the diagonal.
+    #[arg(long)]
+    pub diagonal: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct EquivOptions {
+    /// The first loss: a name, a formula, or `-` for a formula on standard input.
+    #[arg(allow_hyphen_values = true)]
+    pub a: String,
+    /// The second.
+    #[arg(allow_hyphen_values = true)]
+    pub b: String,
+    /// What to assume, such as 'p in (0,1)', 'gamma == 0', or 'delta == beta' for hyperparameters that are one;
+    /// may be repeated.
+    #[arg(long, value_name = "ASSUMPTION", allow_hyphen_values = true)]
+    pub assume: Vec<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct LintOptions {
+    #[command(flatten)]
+    pub loss: LossArguments,
+    /// Exit with 1 where a hazard is found.
+    #[arg(long)]
+    pub deny: bool,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

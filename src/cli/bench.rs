@@ -4,18 +4,19 @@ use super::arguments::BenchOptions;
 use super::{Outcome, later, print, print_json};
 use crate::diagnostic::Error;
 use crate::differentiate::differentiate;
-use crate::graph::VariableId;
+use crate::graph::{NodeId, VariableId};
 use crate::library::Library;
-use crate::lower::{Named, lower};
-use crate::print::{document, text};
-use crate::simplify::simplify;
+use crate::lower::lower;
+use crate::print::{Form, documents, form_text};
+use crate::simplify::{recognise, simplify_all};
 use crate::source::SourceId;
 use crate::syntax::parse_formula;
 use serde_json::json;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// How often each stage is timed.
-const RUNS: usize = 201;
+/// How often each stage is timed at least and at most, and how long this may take beyond the least.
+const RUNS: std::ops::RangeInclusive<usize> = 51..=2001;
+const BUDGET: Duration = Duration::from_millis(100);
 
 pub(super) fn run(library: &Library, options: &BenchOptions) -> Outcome {
     if !options.symbolic {
@@ -25,6 +26,9 @@ pub(super) fn run(library: &Library, options: &BenchOptions) -> Outcome {
 }
 
 /// The time of each stage from text to printed gradient: medians in microseconds, nothing cached between runs.
+///
+/// What a stage leaves behind is freed after the clock has stopped. The short stages run by themselves first: right
+/// behind the long ones they would be timed with caches full of other things.
 fn symbolic(library: &Library, options: &BenchOptions) -> Outcome {
     let loss = super::loss(library, &options.loss)?;
     let names: Vec<String> = match options.wrt.as_slice() {
@@ -33,37 +37,44 @@ fn symbolic(library: &Library, options: &BenchOptions) -> Outcome {
     };
     let variables: Vec<VariableId> = names.iter().map(|n| loss.variable(n)).collect::<Result<_, _>>()?;
     let source = loss.definition();
-    let mut times: [Vec<f64>; 5] = std::array::from_fn(|_| Vec::with_capacity(RUNS));
-    let mut operations = 0;
-    for _ in 0..RUNS {
-        let mut clock = Instant::now();
-        let mut lap = |stage: usize| {
-            times[stage].push(clock.elapsed().as_secs_f64() * 1e6);
-            clock = Instant::now();
-        };
-        let fail = |errors| Error::new(errors, loss.sources().clone());
+    let fail = |errors| Error::new(errors, loss.sources().clone());
+    let derive = |clock: &mut Clock<4>| {
         let tree = parse_formula(&source, SourceId::default()).map_err(fail)?;
-        lap(0);
+        clock.lap(0);
         let mut lowered = lower(&library.definitions, &tree, &[]).map_err(fail)?;
-        lap(1);
-        let derivatives = differentiate(&mut lowered.graph, lowered.root, &variables);
-        lap(2);
-        let short: Vec<_> = derivatives.iter().map(|d| simplify(&mut lowered.graph, d.node).node).collect();
-        lap(3);
-        let named: Vec<Named> = lowered.named.clone();
-        operations = 0;
-        for node in short {
-            let printed = document(&mut lowered.graph, node, &named);
-            operations += printed.operations();
-            std::hint::black_box(text(&printed));
-        }
-        lap(4);
-    }
-    let median = |times: &mut Vec<f64>| {
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
+        clock.lap(1);
+        // The part of simplification that comes before differentiation.
+        let root = recognise(&mut lowered.graph, &[lowered.root]).0[0];
+        clock.lap(3);
+        let derivatives = differentiate(&mut lowered.graph, root, &variables);
+        clock.lap(2);
+        Ok((tree, lowered, derivatives))
     };
-    let [parse, lower, differentiate, simplify, print_time] = times.each_mut().map(median);
+    let mut clock = Clock::new();
+    while clock.goes_on() {
+        clock.start();
+        derive(&mut clock)?;
+    }
+    let [parse, lower, differentiate, recognition] = clock.medians();
+    let mut clock = Clock::new();
+    let mut operations = 0;
+    while clock.goes_on() {
+        let (_, mut lowered, derivatives) = derive(&mut Clock::new())?;
+        clock.start();
+        let nodes: Vec<NodeId> = derivatives.iter().map(|d| d.node).collect();
+        let short: Vec<NodeId> =
+            simplify_all(&mut lowered.graph, &nodes).into_iter().map(|s| s.node).collect();
+        clock.lap(0);
+        // Together, so that what several have in common is counted, and printed, once.
+        let (bodies, definitions) = documents(&mut lowered.graph, &short, &lowered.named);
+        let printed: Vec<String> =
+            bodies.iter().chain(definitions.iter().map(|d| &d.value)).map(form_text).collect();
+        clock.lap(1);
+        std::hint::black_box(printed);
+        operations = bodies.iter().chain(definitions.iter().map(|d| &d.value)).map(Form::operations).sum();
+    }
+    let [simplify, print_time] = clock.medians();
+    let simplify = recognition + simplify;
     if options.json {
         return print_json(&json!({
             "parse_us": parse,
@@ -78,4 +89,40 @@ fn symbolic(library: &Library, options: &BenchOptions) -> Outcome {
         "parse          {parse:9.2} us\nlower          {lower:9.2} us\ndifferentiate  {differentiate:9.2} us\n\
          simplify       {simplify:9.2} us\nprint          {print_time:9.2} us\noperations     {operations:6}\n"
     ))
+}
+
+/// Times `N` stages that follow one another, many times over.
+struct Clock<const N: usize> {
+    begun: Instant,
+    started: Instant,
+    /// In microseconds.
+    times: [Vec<f64>; N],
+}
+
+impl<const N: usize> Clock<N> {
+    fn new() -> Self {
+        let now = Instant::now();
+        Clock { begun: now, started: now, times: std::array::from_fn(|_| Vec::with_capacity(*RUNS.end())) }
+    }
+
+    fn goes_on(&self) -> bool {
+        let runs = self.times[N - 1].len();
+        runs < *RUNS.start() || (runs < *RUNS.end() && self.begun.elapsed() < BUDGET)
+    }
+
+    fn start(&mut self) {
+        self.started = Instant::now();
+    }
+
+    fn lap(&mut self, stage: usize) {
+        self.times[stage].push(self.started.elapsed().as_secs_f64() * 1e6);
+        self.started = Instant::now();
+    }
+
+    fn medians(mut self) -> [f64; N] {
+        self.times.each_mut().map(|times| {
+            times.sort_by(f64::total_cmp);
+            times[times.len() / 2]
+        })
+    }
 }

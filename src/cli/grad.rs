@@ -1,19 +1,17 @@
 //! `lossform grad`
 
 use super::arguments::{Format, GradOptions, Reduction};
-use super::{Outcome, later, loss, print, print_json};
+use super::{Outcome, loss, print, print_json};
 use crate::derivation::Derivation;
 use crate::diagnostic::{Diagnostic, Error, Fault};
 use crate::graph::Domain;
 use crate::library::Library;
 use crate::loss::Loss;
 use crate::print::{Form, latex, unicode};
+use crate::steps::DerivationStep;
 use serde_json::{Value, json};
 
 pub(super) fn run(library: &Library, options: &GradOptions) -> Outcome {
-    if options.steps {
-        return Err(later("grad --steps"));
-    }
     let loss = loss(library, &options.loss)?;
     if let Some(input) = &options.cases {
         return cases(&loss, input, options);
@@ -95,6 +93,13 @@ fn lines(derivations: &[Derivation], options: &GradOptions) -> String {
             text.push_str(&format!("{} = {}", heading(derivation), body.replace('\n', "\n  ")));
         }
         text.push('\n');
+        if options.steps {
+            let steps = derivation.steps();
+            let steps = if options.format == Format::Latex { steps.latex() } else { steps.to_string() };
+            for line in steps.lines() {
+                text.push_str(&format!("  {line}\n"));
+            }
+        }
         for fact in derivation.assumptions() {
             if options.format == Format::Text {
                 text.push_str(&format!("  assuming {fact}\n"));
@@ -135,7 +140,15 @@ pub(super) fn entry(derivation: &Derivation) -> Value {
 }
 
 fn as_json(loss: &Loss, derivations: &[Derivation], options: &GradOptions) -> Value {
-    let gradients: Vec<Value> = derivations.iter().map(entry).collect();
+    let mut gradients: Vec<Value> = derivations.iter().map(entry).collect();
+    if options.steps {
+        for (entry, derivation) in gradients.iter_mut().zip(derivations) {
+            let steps = derivation.steps();
+            let line = |line: &DerivationStep| json!({"rule": line.rule, "order": line.order, "text": line.text(), "latex": latex(&line.document)});
+            entry["steps"] = steps.lines().iter().map(line).collect();
+            entry["steps_latex"] = json!(steps.latex());
+        }
+    }
     json!({"loss": loss.name(), "order": options.order, "gradients": gradients})
 }
 

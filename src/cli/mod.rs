@@ -4,9 +4,11 @@ mod arguments;
 mod bench;
 mod check;
 mod data;
+mod equiv;
 mod eval;
 mod fmt;
 mod grad;
+mod lint;
 mod list;
 mod reference;
 mod show;
@@ -68,8 +70,8 @@ fn dispatch(arguments: Arguments) -> Outcome {
         Command::Rules { json } => reference::rules(json),
         Command::Completions { shell } => reference::completions(shell),
         Command::Bench(options) => bench::run(&library(files)?, &options),
-        Command::Equiv { .. } => Err(later("equiv")),
-        Command::Lint { .. } => Err(later("lint")),
+        Command::Equiv(options) => equiv::run(&library(files)?, &options),
+        Command::Lint(options) => lint::run(&library(files)?, &options),
     }
 }
 
@@ -120,13 +122,18 @@ const INPUT_LIMIT: u64 = 64 << 20;
 
 /// The loss that the arguments name, with their assumptions and settings.
 fn loss(library: &Library, arguments: &LossArguments) -> Result<Loss, Error> {
-    let text = if arguments.loss == "-" { standard_input()? } else { arguments.loss.clone() };
+    let text = formula_text(&arguments.loss)?;
     let loss = library.loss_with(&text, &arguments.assume)?;
     let mut values = Vec::with_capacity(arguments.set.len());
     for setting in &arguments.set {
         values.push(parse_setting(setting)?);
     }
     if values.is_empty() { Ok(loss) } else { loss.set(&values) }
+}
+
+/// The text that an argument stands for: itself, or for `-` what is on standard input.
+fn formula_text(argument: &str) -> Result<String, Error> {
+    if argument == "-" { standard_input() } else { Ok(argument.to_owned()) }
 }
 
 fn standard_input() -> Result<String, Error> {

@@ -49,7 +49,7 @@ pub(super) fn functions(as_json: bool) -> Outcome {
     text.push_str(
         "sqrt(x), relu(x), clamp(x, low, high), log_sigmoid(x), trigamma(x), detach(x)\n    \
          read as x^(1/2), max(0, x), min(max(x, low), high), -softplus(-x), polygamma(1, x), a constant\n\
-         sum, mean, prod, max, min, logsumexp, norm, softmax, log_softmax, count, any, all [indices](e)\n    \
+         sum, mean, prod, max, min, logsumexp, norm, softmax, log_softmax, normalize, count, any, all [indices](e)\n    \
          kink: at a tie of max or min the elements share the gradient equally; norm has gradient 0 at 0\n",
     );
     print(&text)

@@ -3,30 +3,46 @@
 use crate::comparison::Comparison;
 use crate::graph::{Graph, IndexId, NodeId, Reduction, VariableId};
 
-/// New free indices, one an axis of `variable`, named like its axes unless such a name is taken.
+/// Free indices, one an axis of `variable`, named like its axes unless such a name is taken.
+///
+/// Those in `known` were made for other variables. One of the same name and range is used again, so that what the
+/// derivatives with respect to several variables have in common is in common.
 ///
 /// Other names are neither those of other axes nor of inputs: `k` alone would be read as the input `k`.
-pub(super) fn output_indices(graph: &mut Graph, variable: VariableId, taken: &[IndexId]) -> Vec<IndexId> {
-    let mut names: Vec<String> = taken.iter().map(|i| graph.index_entry(*i).name.clone()).collect();
-    let meaningful: Vec<String> = graph
-        .variables()
-        .iter()
-        .map(|v| v.name.clone())
-        .chain(graph.axes().iter().map(|a| a.name.clone()))
-        .collect();
-    let mut indices = Vec::new();
-    for axis in graph.variable(variable).axes.clone() {
-        let name = unused_name(&graph.axis(axis).name, &names, &meaningful);
+pub(super) fn output_indices(
+    graph: &mut Graph,
+    variable: VariableId,
+    taken: &[IndexId],
+    known: &mut Vec<IndexId>,
+) -> Vec<IndexId> {
+    let axes = graph.variable(variable).axes.clone();
+    let mut names: Vec<String> = match axes.is_empty() {
+        true => Vec::new(),
+        false => taken.iter().map(|i| graph.index_entry(*i).name.clone()).collect(),
+    };
+    let mut indices = Vec::with_capacity(axes.len());
+    for axis in axes {
+        let name = unused_name(graph, &graph.axis(axis).name, &names);
         let range = graph.axis_range(axis);
-        indices.push(graph.fresh_index(&name, Some(range)));
+        let is_same = |index: &IndexId| {
+            let entry = graph.index_entry(*index);
+            entry.name == name && entry.range == Some(range)
+        };
+        let index = known.iter().copied().find(is_same).unwrap_or_else(|| {
+            let fresh = graph.fresh_index(&name, Some(range));
+            known.push(fresh);
+            fresh
+        });
+        indices.push(index);
         names.push(name);
     }
     indices
 }
 
 /// `name` unless it is taken, or the next letters of the alphabet, or with a number, unless they mean something.
-fn unused_name(name: &str, taken: &[String], meaningful: &[String]) -> String {
-    let is_free = |c: &String| !taken.contains(c) && (c.as_str() == name || !meaningful.contains(c));
+fn unused_name(graph: &Graph, name: &str, taken: &[String]) -> String {
+    let is_meaningful = |c: &str| graph.find_variable(c).is_some() || graph.find_axis(c).is_some();
+    let is_free = |c: &String| !taken.contains(c) && (c.as_str() == name || !is_meaningful(c));
     let following = name.bytes().next().filter(|_| name.len() == 1).into_iter().flat_map(|first| {
         (first + 1..=b'z').filter(u8::is_ascii_lowercase).map(|letter| char::from(letter).to_string())
     });
@@ -51,6 +67,9 @@ pub(super) fn scatter(
     adjoint: NodeId,
 ) -> NodeId {
     let positions = graph.operands(node).to_vec();
+    if positions.is_empty() {
+        return adjoint;
+    }
     let mut hits = Vec::with_capacity(positions.len());
     for (position, index) in positions.into_iter().zip(indices) {
         let target = graph.index_value(*index);

@@ -2,23 +2,55 @@
 
 use super::{Derivative, access, extremum, reduction, table};
 use crate::function::Function;
-use crate::graph::{Graph, IndexId, Map, NodeId, Op, VariableId};
+use crate::graph::{Graph, IndexId, Map, NodeId, NodeList, Op, VariableId};
 use crate::number::Number;
+use fixedbitset::FixedBitSet;
+use smallvec::smallvec;
+use std::num::NonZeroU32;
 
 /// The state of one sweep.
 pub(super) struct Sweep<'g> {
     pub graph: &'g mut Graph,
+    /// By variable, its place among the results.
+    wanted: Vec<Option<usize>>,
     /// Indices that are parameters of the whole sweep: free in the root.
     fixed: Vec<IndexId>,
     /// Bodies of reductions with free indices in the place of bound ones.
     opened: Map<NodeId, Opened>,
     /// The free index that stands for a bound one; one for all reductions, so that shared bodies stay shared.
     stand_ins: Map<IndexId, IndexId>,
-    /// Whether a variable of interest is below.
-    active: Map<NodeId, bool>,
-    /// What each node has received so far.
-    adjoints: Map<NodeId, Vec<NodeId>>,
-    wanted: Vec<VariableId>,
+    /// The nodes that a variable of interest is below.
+    active: FixedBitSet,
+    adjoints: Adjoints,
+}
+
+/// What each node has received so far: lists within one array.
+#[derive(Default)]
+struct Adjoints {
+    /// By node, the place of what it received last.
+    last: Vec<Option<NonZeroU32>>,
+    /// A contribution and the place of the one before it, counted from 1.
+    received: Vec<(NodeId, Option<NonZeroU32>)>,
+}
+
+impl Adjoints {
+    fn add(&mut self, node: NodeId, contribution: NodeId) {
+        self.received.push((contribution, self.last[node.position()]));
+        self.last[node.position()] = NonZeroU32::new(self.received.len() as u32);
+    }
+
+    /// In the order received.
+    fn of(&self, node: NodeId) -> NodeList {
+        let mut found = NodeList::new();
+        let mut next = self.last[node.position()];
+        while let Some(place) = next {
+            let (contribution, before) = self.received[place.get() as usize - 1];
+            found.push(contribution);
+            next = before;
+        }
+        found.reverse();
+        found
+    }
 }
 
 /// A reduction with its indices free.
@@ -30,45 +62,57 @@ pub(super) struct Opened {
 }
 
 pub(super) fn sweep(graph: &mut Graph, root: NodeId, variables: &[VariableId]) -> Vec<Derivative> {
+    let mut wanted: Vec<Option<usize>> = vec![None; graph.variables().len()];
+    for (at, variable) in variables.iter().enumerate() {
+        wanted[variable.position()].get_or_insert(at);
+    }
     let fixed = graph.free_indices(root).to_vec();
     let mut sweep = Sweep {
         graph,
+        wanted,
         fixed,
         opened: Map::default(),
         stand_ins: Map::default(),
-        active: Map::default(),
-        adjoints: Map::default(),
-        wanted: variables.to_vec(),
+        active: FixedBitSet::new(),
+        adjoints: Adjoints::default(),
     };
     let order = sweep.post_order(root);
     let mut results: Vec<Derivative> = Vec::with_capacity(variables.len());
+    let mut outputs: Vec<IndexId> = Vec::new();
     for variable in variables {
-        let indices = access::output_indices(sweep.graph, *variable, &sweep.fixed);
+        let indices = access::output_indices(sweep.graph, *variable, &sweep.fixed, &mut outputs);
         let node = sweep.graph.integer(0);
         results.push(Derivative { variable: *variable, indices, node });
     }
-    let mut collected: Vec<Vec<NodeId>> = vec![Vec::new(); variables.len()];
+    let mut collected: Vec<NodeList> = vec![NodeList::new(); variables.len()];
     let one = sweep.graph.integer(1);
-    sweep.adjoints.insert(root, vec![one]);
+    sweep.adjoints.last = vec![None; sweep.graph.len()];
+    sweep.adjoints.add(root, one);
     for node in order.into_iter().rev() {
-        let Some(contributions) = sweep.adjoints.remove(&node) else { continue };
+        let contributions = sweep.adjoints.of(node);
         let adjoint = sweep.graph.add(&contributions);
         if sweep.graph.is_zero(adjoint) {
             continue;
         }
         if let Op::Access(variable) = sweep.graph.op(node) {
-            if let Some(at) = variables.iter().position(|v| *v == variable) {
-                let free = sweep.graph.free_indices(node).to_vec();
-                let summed: Vec<IndexId> = free.into_iter().filter(|i| !sweep.fixed.contains(i)).collect();
-                let indices = results[at].indices.clone();
-                collected[at].push(access::scatter(sweep.graph, node, &indices, &summed, adjoint));
+            if let Some(at) = sweep.wanted[variable.position()] {
+                let mut summed = sweep.graph.free_indices(node).to_vec();
+                summed.retain(|index| !sweep.fixed.contains(index));
+                let indices = &results[at].indices;
+                collected[at].push(access::scatter(sweep.graph, node, indices, &summed, adjoint));
             }
             continue;
         }
         sweep.push_to_operands(node, adjoint);
     }
-    for (result, contributions) in results.iter_mut().zip(collected) {
-        result.node = sweep.graph.add(&contributions);
+    for (result, contributions) in results.iter_mut().zip(&collected) {
+        result.node = sweep.graph.add(contributions);
+    }
+    // One that is asked for twice is the same twice.
+    for at in 0..results.len() {
+        if let Some(first) = sweep.wanted[results[at].variable.position()].filter(|first| *first < at) {
+            results[at] = results[first].clone();
+        }
     }
     results
 }
@@ -76,46 +120,44 @@ pub(super) fn sweep(graph: &mut Graph, root: NodeId, variables: &[VariableId]) -
 impl Sweep<'_> {
     /// The active nodes below `root`, operands before users, where the operand of a reduction is its opened body.
     fn post_order(&mut self, root: NodeId) -> Vec<NodeId> {
+        let mut seen = FixedBitSet::with_capacity(self.graph.len());
         let mut order = Vec::new();
         let mut pending: Vec<(NodeId, bool)> = vec![(root, false)];
         while let Some((node, finished)) = pending.pop() {
             if finished {
-                let operands = self.differentiable_operands(node);
-                let is_wanted = matches!(self.graph.op(node), Op::Access(v) if self.wanted.contains(&v));
-                let active = is_wanted || operands.iter().any(|o| self.is_active(*o));
-                self.active.insert(node, active);
-                if active {
+                let is_wanted =
+                    matches!(self.graph.op(node), Op::Access(v) if self.wanted[v.position()].is_some());
+                if is_wanted || self.differentiable_operands(node).iter().any(|o| self.is_active(*o)) {
+                    self.active.grow_and_insert(node.position());
                     order.push(node);
                 }
                 continue;
             }
-            if self.active.contains_key(&node) {
+            // Opened bodies are new nodes.
+            seen.grow(node.position() + 1);
+            if seen.put(node.position()) {
                 continue;
             }
-            self.active.insert(node, false);
+            let operands = self.differentiable_operands(node);
             pending.push((node, true));
-            for operand in self.differentiable_operands(node).into_iter().rev() {
-                if !self.active.contains_key(&operand) {
-                    pending.push((operand, false));
-                }
-            }
+            pending.extend(operands.into_iter().rev().map(|operand| (operand, false)));
         }
         order
     }
 
     pub fn is_active(&self, node: NodeId) -> bool {
-        self.active.get(&node).copied().unwrap_or(false)
+        self.active.contains(node.position())
     }
 
     /// The operands through which a derivative can pass.
-    fn differentiable_operands(&mut self, node: NodeId) -> Vec<NodeId> {
+    fn differentiable_operands(&mut self, node: NodeId) -> NodeList {
         let operands = self.graph.operands(node);
         match self.graph.op(node) {
             Op::Linear => operands[2..].iter().step_by(2).copied().collect(),
-            Op::Product | Op::Power | Op::Function(_) => operands.to_vec(),
-            Op::If => operands[1..].to_vec(),
-            Op::Reduce(..) if !self.graph.op(node).is_condition() => vec![self.open(node).body],
-            _ => Vec::new(),
+            Op::Product | Op::Power | Op::Function(_) => NodeList::from_slice(operands),
+            Op::If => NodeList::from_slice(&operands[1..]),
+            Op::Reduce(..) if !self.graph.op(node).is_condition() => smallvec![self.open(node).body],
+            _ => NodeList::new(),
         }
     }
 
@@ -168,18 +210,25 @@ impl Sweep<'_> {
         } else {
             self.graph.reduce(crate::graph::Reduction::Sum, &summed, contribution, None)
         };
-        self.adjoints.entry(operand).or_default().push(contribution);
+        self.adjoints.add(operand, contribution);
     }
 
     /// `adjoint*local`, where an adjoint that is a sum of guarded terms is multiplied term by term: where no
     /// guard holds the product is then 0 even if `local` is not defined.
     pub fn times(&mut self, adjoint: NodeId, local: NodeId) -> NodeId {
-        let (constant, terms) = self.graph.terms(adjoint);
-        let guarded =
-            |graph: &Graph, node: NodeId| graph.op(node) == Op::If && graph.is_zero(graph.operands(node)[2]);
-        if terms.len() < 2 || !constant.is_zero() || !terms.iter().all(|(_, t)| guarded(self.graph, *t)) {
+        if self.graph.is_one(adjoint) {
+            return local;
+        }
+        if self.graph.op(adjoint) != Op::Linear {
             return self.graph.mul(&[adjoint, local]);
         }
+        let graph = &self.graph;
+        let is_guarded = |node: &NodeId| graph.op(*node) == Op::If && graph.is_zero(graph.operands(*node)[2]);
+        let (constant, terms) = (graph.operands(adjoint)[0], graph.operands(adjoint)[2..].iter().step_by(2));
+        if terms.len() < 2 || !graph.is_zero(constant) || !terms.clone().all(is_guarded) {
+            return self.graph.mul(&[adjoint, local]);
+        }
+        let (_, terms) = graph.terms(adjoint);
         let products: Vec<(Number, NodeId)> =
             terms.into_iter().map(|(c, t)| (c, self.graph.mul(&[t, local]))).collect();
         self.graph.linear(Number::ZERO, &products)
@@ -189,12 +238,13 @@ impl Sweep<'_> {
     ///
     /// Operands that no variable of interest is below are skipped: their adjoints would be thrown away.
     fn push_to_operands(&mut self, node: NodeId, adjoint: NodeId) {
-        let operands = self.graph.operands(node).to_vec();
+        let operands = NodeList::from_slice(self.graph.operands(node));
         match self.graph.op(node) {
             Op::Linear => {
                 for pair in operands[1..].chunks_exact(2) {
                     if self.is_active(pair[1]) {
-                        let contribution = self.graph.mul(&[pair[0], adjoint]);
+                        let coefficient = self.graph.as_constant(pair[0]).cloned().unwrap_or(Number::ZERO);
+                        let contribution = self.graph.scale(&coefficient, adjoint);
                         self.receive(node, pair[1], contribution, &[]);
                     }
                 }
@@ -202,7 +252,7 @@ impl Sweep<'_> {
             Op::Product => {
                 for (at, factor) in operands.iter().enumerate() {
                     if self.is_active(*factor) {
-                        let others: Vec<NodeId> =
+                        let others: NodeList =
                             operands.iter().enumerate().filter(|(n, _)| *n != at).map(|(_, o)| *o).collect();
                         let others = self.graph.mul(&others);
                         let contribution = self.times(adjoint, others);

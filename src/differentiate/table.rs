@@ -1,8 +1,9 @@
 //! Derivatives of elementary functions, from the formulas in the table of functions.
 
 use crate::function::Function;
-use crate::graph::{Graph, Map, NodeId, Op};
+use crate::graph::{Graph, NodeId, NodeList, Op};
 use crate::lower::{Definitions, lower};
+use crate::number::Number;
 use crate::source::SourceId;
 use crate::syntax::parse_formula;
 use std::sync::OnceLock;
@@ -18,8 +19,17 @@ pub struct DerivativeFormula {
     pub graph: Graph,
     /// The formula.
     pub root: NodeId,
-    /// For each node that the root reaches, operands first.
-    order: Vec<NodeId>,
+    /// How it is built of arguments.
+    steps: Vec<Step>,
+}
+
+/// One node of a derivative.
+#[derive(Clone)]
+enum Step {
+    Argument(usize),
+    Constant(Number),
+    /// Of the results of earlier steps.
+    Operation(Op, Vec<usize>),
 }
 
 /// Every derivative of the table, in its order.
@@ -46,30 +56,40 @@ fn read(function: Function, argument: usize, text: &str) -> DerivativeFormula {
         .unwrap_or_else(|errors| panic!("derivative of {}: {errors:?}", function.name()));
     let lowered = lower(&Definitions::default(), &tree, &[])
         .unwrap_or_else(|errors| panic!("derivative of {}: {errors:?}", function.name()));
-    let order = lowered.graph.reachable(&[lowered.root]);
-    DerivativeFormula { function, argument, graph: lowered.graph, root: lowered.root, order }
+    let (graph, root) = (lowered.graph, lowered.root);
+    let order = graph.reachable(&[root]);
+    let step = |node: &NodeId| match graph.op(*node) {
+        Op::Constant(id) => Step::Constant(graph.number(id).clone()),
+        Op::Access(variable) => {
+            let name = graph.variable(variable).name.as_str();
+            let position = function.entry().arguments.iter().position(|known| *known == name);
+            Step::Argument(position.unwrap_or_else(|| panic!("derivative of {}: {name}", function.name())))
+        }
+        op => {
+            // Ascending, so that it can be searched.
+            let place = |operand: &NodeId| order.binary_search(operand).unwrap_or(0);
+            Step::Operation(op, graph.operands(*node).iter().map(place).collect())
+        }
+    };
+    let steps = order.iter().map(step).collect();
+    DerivativeFormula { function, argument, graph, root, steps }
 }
 
 /// The derivative of `function` with respect to argument `at`, of these arguments.
 pub(super) fn derivative(graph: &mut Graph, function: Function, at: usize, arguments: &[NodeId]) -> NodeId {
     let formula = &derivative_formulas()[function as usize][at];
-    let names = function.entry().arguments;
-    let mut built: Map<NodeId, NodeId> = Map::default();
-    for node in &formula.order {
-        let new = match formula.graph.op(*node) {
-            Op::Constant(id) => graph.constant(formula.graph.number(id).clone()),
-            Op::Pi => graph.pi(),
-            Op::Access(variable) => {
-                let name = &formula.graph.variable(variable).name;
-                let position = names.iter().position(|n| n == name).unwrap_or(0);
-                arguments[position]
-            }
-            op => {
-                let operands: Vec<NodeId> = formula.graph.operands(*node).iter().map(|o| built[o]).collect();
-                graph.construct(op, &operands)
+    // In the order of the steps, the last of which is the whole.
+    let mut built = NodeList::with_capacity(formula.steps.len());
+    for step in &formula.steps {
+        let new = match step {
+            Step::Argument(position) => arguments[*position],
+            Step::Constant(value) => graph.constant(value.clone()),
+            Step::Operation(op, operands) => {
+                let operands: NodeList = operands.iter().map(|step| built[*step]).collect();
+                graph.construct(*op, &operands)
             }
         };
-        built.insert(*node, new);
+        built.push(new);
     }
-    built[&formula.root]
+    built[built.len() - 1]
 }

@@ -187,17 +187,25 @@ impl<T: Real> Builder<'_, T> {
             Op::Size(axis) => Kernel::Constant(T::from_double(data.extents.of_axis(graph, axis)? as f64)),
             Op::Index(index) => Kernel::Index(index),
             Op::Access(variable) => Kernel::Access(access::plan(graph, data, variable, node, &mut slot)),
-            Op::Linear => Kernel::Linear(
-                T::from_number(&number(operands[0])),
-                operands[1..].chunks_exact(2).map(|t| (coefficient(&number(t[0])), slot(t[1]))).collect(),
-            ),
-            Op::Product => Kernel::Product(
-                operands
-                    .iter()
-                    .flat_map(|factor| unfolded(graph, *factor))
-                    .map(|(kind, node)| (kind, slot(node)))
-                    .collect(),
-            ),
+            // What has indices, in an order that depends on what the operands are and not on when they came into being:
+            // an expression and the same at another index have the same rounding, so that a maximum is equal to where
+            // it is taken.
+            Op::Linear => {
+                let mut terms: Vec<&[NodeId]> = operands[1..].chunks_exact(2).collect();
+                if !graph.free_indices(node).is_empty() {
+                    terms.sort_by_key(|term| graph.look(term[1]));
+                }
+                let terms = terms.into_iter().map(|t| (coefficient(&number(t[0])), slot(t[1]))).collect();
+                Kernel::Linear(T::from_number(&number(operands[0])), terms)
+            }
+            Op::Product => {
+                let mut factors = operands.to_vec();
+                if !graph.free_indices(node).is_empty() {
+                    factors.sort_by_key(|factor| graph.look(*factor));
+                }
+                let factors = factors.into_iter().flat_map(|factor| unfolded(graph, factor));
+                Kernel::Product(factors.map(|(kind, node)| (kind, slot(node))).collect())
+            }
             Op::Power => {
                 let exponent = match graph.as_constant(operands[1]) {
                     None => Exponent::Node(slot(operands[1])),

@@ -7,6 +7,8 @@ use super::Monotone::{Decreasing, Increasing, No};
 use super::{Arity, Entry};
 use crate::interval::Interval;
 use crate::real::Real;
+use rustc_hash::FxHashMap;
+use std::sync::OnceLock;
 
 const INF: f64 = f64::INFINITY;
 
@@ -343,7 +345,12 @@ impl Function {
 
     /// The function of that name or alias.
     pub fn named(name: &str) -> Option<Function> {
-        Function::ALL.iter().copied().find(|f| f.entry().names.contains(&name))
+        static BY_NAME: OnceLock<FxHashMap<&str, Function>> = OnceLock::new();
+        let by_name = BY_NAME.get_or_init(|| {
+            let rows = Function::ALL.iter();
+            rows.flat_map(|f| f.entry().names.iter().map(|name| (*name, *f))).collect()
+        });
+        by_name.get(name).copied()
     }
 }
 

@@ -1,9 +1,10 @@
 //! What is known of a node from the declarations: where its values lie, whether they are whole.
 
-use super::{Domain, Graph, NodeId, Op, Reduction};
+use super::{Domain, Graph, NodeId, NodeList, Op, Reduction};
 use crate::function::{Function, Monotone};
 use crate::interval::Interval;
 use crate::number::Number;
+use smallvec::{SmallVec, smallvec};
 
 /// The intervals found so far, by node.
 #[derive(Clone, Default)]
@@ -37,10 +38,10 @@ impl Graph {
         if let Some(Some(known)) = self.facts.intervals.get(node.position()) {
             return *known;
         }
-        let mut pending = vec![node];
+        let mut pending: NodeList = smallvec![node];
         while let Some(&top) = pending.last() {
             if self.facts.intervals.len() <= top.position() {
-                self.facts.intervals.resize(self.ops.len(), None);
+                self.facts.intervals.resize(self.nodes.len(), None);
             }
             if self.facts.intervals[top.position()].is_some() {
                 pending.pop();
@@ -70,11 +71,12 @@ impl Graph {
         match self.op(node) {
             Op::Constant(id) => {
                 let number = self.number(id);
-                let value = number.to_f64();
-                if Number::from_f64(value).as_ref() == Some(number) {
-                    Interval::point(value)
-                } else {
-                    Interval::open(value.next_down(), value.next_up())
+                match number.to_exact_f64() {
+                    Some(value) => Interval::point(value),
+                    None => {
+                        let value = number.to_f64();
+                        Interval::open(value.next_down(), value.next_up())
+                    }
                 }
             }
             Op::Pi => Interval::closed(std::f64::consts::PI, std::f64::consts::PI.next_up()),
@@ -153,7 +155,7 @@ impl Graph {
 
     fn interval_of_function(&self, function: Function, operands: &[NodeId]) -> Interval {
         let entry = function.entry();
-        let arguments: Vec<Interval> = operands.iter().map(|o| self.known(*o)).collect();
+        let arguments: SmallVec<[Interval; 4]> = operands.iter().map(|o| self.known(*o)).collect();
         let exact = match (function, arguments.as_slice()) {
             (Function::Max, [first, rest @ ..]) => rest.iter().fold(*first, |a, b| a.larger(b)),
             (Function::Min, [first, rest @ ..]) => {
@@ -181,7 +183,7 @@ impl Graph {
 
     /// Whether the value of `node` is a whole number, whatever the inputs are.
     pub fn is_whole(&self, node: NodeId) -> bool {
-        let mut pending = vec![node];
+        let mut pending: NodeList = smallvec![node];
         while let Some(top) = pending.pop() {
             match self.op(top) {
                 Op::Index(_)

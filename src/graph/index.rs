@@ -36,25 +36,26 @@ pub(super) struct Indices {
 }
 
 impl Indices {
-    pub fn intern_empty(&mut self) {
-        self.sets.push(Box::new([]));
-        self.set_ids.insert(Box::new([]), FreeSetId(0));
-    }
-
     fn intern(&mut self, sorted: Vec<IndexId>) -> FreeSetId {
+        if sorted.is_empty() {
+            return FreeSetId(0);
+        }
         if let Some(id) = self.set_ids.get(sorted.as_slice()) {
             return *id;
         }
+        self.sets.push(sorted.clone().into_boxed_slice());
         let id = FreeSetId(self.sets.len() as u32);
-        let sorted = sorted.into_boxed_slice();
-        self.sets.push(sorted.clone());
-        self.set_ids.insert(sorted, id);
+        self.set_ids.insert(sorted.into_boxed_slice(), id);
         id
     }
 
     #[inline]
     pub fn set(&self, id: FreeSetId) -> &[IndexId] {
-        &self.sets[id.position()]
+        // The empty set is named 0 and not kept.
+        match id.position().checked_sub(1) {
+            Some(at) => &self.sets[at],
+            None => &[],
+        }
     }
 
     pub fn singleton(&mut self, index: IndexId) -> FreeSetId {
@@ -92,7 +93,7 @@ impl Indices {
 
     /// Lists share their table with sets: both are sorted and without repetition.
     pub fn list(&self, id: IndexListId) -> &[IndexId] {
-        &self.sets[id.position()]
+        self.set(FreeSetId(id.0))
     }
 
     /// One more than the greatest height in the list.
@@ -105,6 +106,11 @@ impl Graph {
     /// The index that `id` names.
     pub fn index_entry(&self, id: IndexId) -> &Index {
         &self.indices.table[id.position()]
+    }
+
+    /// Whether there is any index, free or bound, in use or not.
+    pub(crate) fn has_indices(&self) -> bool {
+        !self.indices.table.is_empty()
     }
 
     /// The range of an index of a finished expression.
@@ -153,6 +159,6 @@ impl Graph {
 
     /// One more than the greatest height of an index bound within `node`.
     pub(super) fn height(&self, node: NodeId) -> u16 {
-        self.heights[node.position()]
+        self.nodes[node.position()].height
     }
 }

@@ -1,13 +1,46 @@
 //! Sums: the canonical form `k + c1*t1 + c2*t2 + …`.
 
-use super::{Graph, NodeId, Op};
+use super::{Graph, NodeId, NodeList, Op};
 use crate::number::Number;
+use smallvec::SmallVec;
+use std::num::NonZeroU32;
+
+/// What a constant operand that is missing counts as; a canonical sum has all of them.
+static ZERO: Number = Number::ZERO;
 
 /// Collects the terms of a sum.
-#[derive(Default)]
-pub(super) struct Terms {
-    constant: Option<Number>,
-    terms: Vec<(NodeId, Number)>,
+struct Terms {
+    constant: Number,
+    terms: SmallVec<[(NodeId, Number); 8]>,
+    /// Whether a number grew beyond the limit: see [`Graph::overflowed`].
+    overflowed: bool,
+}
+
+impl Terms {
+    fn new(constant: Number) -> Self {
+        Terms { constant, terms: SmallVec::new(), overflowed: false }
+    }
+
+    fn within_limit(&mut self, value: Option<Number>) -> Number {
+        value.unwrap_or_else(|| {
+            self.overflowed = true;
+            Number::ZERO
+        })
+    }
+
+    fn add_constant(&mut self, factor: &Number, value: &Number) {
+        let value = self.product(factor, value);
+        self.constant = self.within_limit(self.constant.checked_add(&value));
+    }
+
+    fn add_term(&mut self, factor: &Number, coefficient: &Number, term: NodeId) {
+        let coefficient = self.product(factor, coefficient);
+        self.terms.push((term, coefficient));
+    }
+
+    fn product(&mut self, a: &Number, b: &Number) -> Number {
+        if a.is_one() { b.clone() } else { self.within_limit(a.checked_mul(b)) }
+    }
 }
 
 impl Graph {
@@ -17,7 +50,7 @@ impl Graph {
             [] => self.integer(0),
             [one] => *one,
             _ => {
-                let mut sum = Terms::default();
+                let mut sum = Terms::new(Number::ZERO);
                 for term in terms {
                     self.collect(&mut sum, &Number::ONE, *term);
                 }
@@ -28,7 +61,7 @@ impl Graph {
 
     /// `k + c1*t1 + c2*t2 + …` of any terms.
     pub fn linear(&mut self, constant: Number, terms: &[(Number, NodeId)]) -> NodeId {
-        let mut sum = Terms { constant: Some(constant), terms: Vec::with_capacity(terms.len()) };
+        let mut sum = Terms::new(constant);
         for (coefficient, term) in terms {
             self.collect(&mut sum, coefficient, *term);
         }
@@ -37,7 +70,7 @@ impl Graph {
 
     /// `a - b`
     pub fn sub(&mut self, a: NodeId, b: NodeId) -> NodeId {
-        let mut sum = Terms::default();
+        let mut sum = Terms::new(Number::ZERO);
         self.collect(&mut sum, &Number::ONE, a);
         self.collect(&mut sum, &Number::MINUS_ONE, b);
         self.build_sum(sum)
@@ -53,7 +86,7 @@ impl Graph {
         if factor.is_one() {
             return a;
         }
-        let mut sum = Terms::default();
+        let mut sum = Terms::new(Number::ZERO);
         self.collect(&mut sum, factor, a);
         self.build_sum(sum)
     }
@@ -63,13 +96,18 @@ impl Graph {
         match self.op(node) {
             Op::Constant(id) => (self.number(id).clone(), Vec::new()),
             Op::Linear => {
-                let operands = self.operands(node);
-                let number = |at: usize| self.as_constant(operands[at]).cloned().unwrap_or(Number::ZERO);
-                let terms = (1..operands.len()).step_by(2).map(|at| (number(at), operands[at + 1])).collect();
-                (number(0), terms)
+                let (constant, terms) = self.linear_parts(node);
+                (constant.clone(), terms.map(|(coefficient, term)| (coefficient.clone(), term)).collect())
             }
             _ => (Number::ZERO, vec![(Number::ONE, node)]),
         }
+    }
+
+    /// The same of a sum, in place.
+    fn linear_parts(&self, node: NodeId) -> (&Number, impl Iterator<Item = (&Number, NodeId)> + Clone) {
+        let operands = self.operands(node);
+        let number = |node: NodeId| self.as_constant(node).unwrap_or(&ZERO);
+        (number(operands[0]), operands[1..].chunks_exact(2).map(move |pair| (number(pair[0]), pair[1])))
     }
 
     /// Splits `coefficient*rest` into its parts; the coefficient of a sum of several terms is 1.
@@ -84,48 +122,31 @@ impl Graph {
         (Number::ONE, node)
     }
 
-    fn collect(&mut self, sum: &mut Terms, factor: &Number, term: NodeId) {
+    fn collect(&self, sum: &mut Terms, factor: &Number, term: NodeId) {
         match self.op(term) {
-            Op::Constant(id) => {
-                let value = self.product_of(factor, &self.numbers[id.position()].clone());
-                self.add_constant(sum, value);
-            }
+            Op::Constant(id) => sum.add_constant(factor, self.number(id)),
             Op::Linear => {
-                let (constant, terms) = self.terms(term);
-                let value = self.product_of(factor, &constant);
-                self.add_constant(sum, value);
-                for (coefficient, term) in terms {
-                    let coefficient = self.product_of(factor, &coefficient);
-                    sum.terms.push((term, coefficient));
-                }
+                let (constant, terms) = self.linear_parts(term);
+                sum.add_constant(factor, constant);
+                terms.for_each(|(coefficient, term)| sum.add_term(factor, coefficient, term));
             }
             _ => sum.terms.push((term, factor.clone())),
         }
     }
 
-    fn add_constant(&mut self, sum: &mut Terms, value: Number) {
-        if value.is_zero() {
-            return;
-        }
-        sum.constant = Some(match sum.constant.take() {
-            None => value,
-            Some(k) => self.within_limit(k.checked_add(&value)),
-        });
-    }
-
     fn build_sum(&mut self, mut sum: Terms) -> NodeId {
-        sum.terms.sort_by_key(|(term, _)| *term);
-        let constant = sum.constant.unwrap_or(Number::ZERO);
-        let mut merged: Vec<(NodeId, Number)> = Vec::with_capacity(sum.terms.len());
-        for (term, coefficient) in sum.terms {
-            match merged.last_mut() {
-                Some((last, total)) if *last == term => {
-                    *total = self.within_limit(total.checked_add(&coefficient));
-                }
-                _ => merged.push((term, coefficient)),
+        let mut merged = std::mem::take(&mut sum.terms);
+        merged.sort_by_key(|(term, _)| *term);
+        merged.dedup_by(|(term, coefficient), (known, total)| {
+            let same = term == known;
+            if same {
+                *total = sum.within_limit(total.checked_add(coefficient));
             }
-        }
+            same
+        });
         merged.retain(|(_, coefficient)| !coefficient.is_zero());
+        self.overflowed |= sum.overflowed;
+        let constant = sum.constant;
         if merged.iter().filter(|(term, _)| self.op(*term) == Op::If).count() > 1
             && let Some(simpler) = self.merge_choices(&constant, &merged)
         {
@@ -137,11 +158,11 @@ impl Graph {
         if constant.is_zero() && merged.len() == 1 && merged[0].1.is_one() {
             return merged[0].0;
         }
-        let mut operands = Vec::with_capacity(1 + 2 * merged.len());
+        let mut operands = NodeList::with_capacity(1 + 2 * merged.len());
         operands.push(self.constant(constant));
         for (term, coefficient) in merged {
-            let coefficient = self.constant(coefficient);
-            operands.extend([coefficient, term]);
+            operands.push(self.constant(coefficient));
+            operands.push(term);
         }
         self.intern(Op::Linear, &operands)
     }
@@ -183,13 +204,6 @@ impl Graph {
         None
     }
 
-    fn product_of(&mut self, a: &Number, b: &Number) -> Number {
-        if a.is_one() {
-            return b.clone();
-        }
-        self.within_limit(a.checked_mul(b))
-    }
-
     /// `value`, or 0 and a note that a constant grew beyond the limit: see [`Graph::overflowed`].
     pub(super) fn within_limit(&mut self, value: Option<Number>) -> Number {
         value.unwrap_or_else(|| {
@@ -206,40 +220,34 @@ impl Graph {
         if self.op(node) != Op::Linear {
             return (Number::ONE, node);
         }
-        let (constant, terms) = self.terms(node);
-        let first = terms.iter().min_by_key(|(_, term)| (self.look(*term), *term));
-        let leading = if constant.is_zero() { first.map_or(&constant, |(c, _)| c) } else { &constant };
-        let negative = leading.is_negative();
-        let mut content = Number::ZERO;
-        for value in terms.iter().map(|(c, _)| c).chain([&constant]) {
-            content = common_measure(&content, value);
+        // Remembered, so that the factors of many products may be one long sum.
+        if let Some(at) = self.nodes[node.position()].content {
+            return self.contents[at.get() as usize - 1].clone();
         }
-        if negative {
-            content = -&content;
-        }
-        if content.is_one() {
-            return (content, node);
-        }
-        let Some(inverse) = content.recip() else { return (Number::ONE, node) };
-        let rest = self.scale(&inverse, node);
+        let content = self.content(node);
+        let rest = match content.recip() {
+            Some(inverse) => self.scale(&inverse, node),
+            None => node,
+        };
+        self.contents.push((content.clone(), rest));
+        self.nodes[node.position()].content = NonZeroU32::new(self.contents.len() as u32);
         (content, rest)
     }
-}
 
-/// The greatest number of which both are whole multiples; of 0 and x, |x|.
-fn common_measure(a: &Number, b: &Number) -> Number {
-    let (mut a, mut b) = (a.abs(), b.abs());
-    // Euclid's algorithm on rationals; both shrink, so it ends. Unit coefficients end at once.
-    while !b.is_zero() {
-        if a == b {
-            return a;
-        }
-        let Some(rest) =
-            a.checked_div(&b).and_then(|q| q.floor().checked_mul(&b)).and_then(|whole| a.checked_sub(&whole))
-        else {
-            return Number::ONE;
+    fn content(&self, node: NodeId) -> Number {
+        let (constant, terms) = self.linear_parts(node);
+        let is_negative = if constant.is_zero() {
+            terms
+                .clone()
+                .min_by_key(|(_, term)| (self.look(*term), *term))
+                .is_some_and(|(c, _)| c.is_negative())
+        } else {
+            constant.is_negative()
         };
-        (a, b) = (b, rest);
+        let measure = terms
+            .map(|(coefficient, _)| coefficient)
+            .try_fold(constant.abs(), |measure, value| measure.common_measure(value))
+            .unwrap_or(Number::ONE);
+        if is_negative { -&measure } else { measure }
     }
-    a
 }

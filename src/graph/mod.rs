@@ -14,6 +14,7 @@ mod condition;
 mod definedness;
 mod element;
 mod facts;
+mod import;
 mod index;
 mod linear;
 mod op;
@@ -24,15 +25,19 @@ mod verbatim;
 mod view;
 
 pub use crate::interval::Interval;
+pub use import::Correspondence;
 pub use index::{Index, Range};
 pub use op::{Op, Reduction};
+pub(crate) use reduce::orders;
 pub use view::View;
 
 use crate::number::Number;
 use crate::source::Span;
 use hashbrown::HashTable;
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHasher};
+use smallvec::SmallVec;
 use std::hash::{Hash, Hasher};
+use std::num::NonZeroU32;
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
@@ -125,19 +130,34 @@ pub(crate) struct Look {
     shape: u64,
 }
 
+/// A short list of nodes, such as the operands of one.
+pub(crate) type NodeList = SmallVec<[NodeId; 8]>;
+
+/// What the arena holds of a node.
+#[derive(Clone)]
+struct Node {
+    op: Op,
+    /// Where its operands begin and end in the pool.
+    start: u32,
+    end: u32,
+    free: FreeSetId,
+    height: u16,
+    /// Where its content stands, if it is a sum that was asked for it: see [`Graph::split_content`].
+    content: Option<NonZeroU32>,
+    look: Look,
+}
+
 /// The arena. See the module's documentation for its invariants.
 #[derive(Clone, Default)]
 pub struct Graph {
-    ops: Vec<Op>,
-    /// Where each node's operands begin in `pool`; one more entry than nodes.
-    starts: Vec<u32>,
+    nodes: Vec<Node>,
     pool: Vec<NodeId>,
-    free: Vec<FreeSetId>,
-    heights: Vec<u16>,
-    looks: Vec<Look>,
     table: HashTable<NodeId>,
     numbers: Vec<Number>,
-    number_ids: FxHashMap<Number, NumberId>,
+    /// The nodes of `numbers`.
+    constants: HashTable<(NumberId, NodeId)>,
+    /// Contents of sums, and what remains of each; counted from 1.
+    contents: Vec<(Number, NodeId)>,
     variables: Vec<Variable>,
     axes: Vec<Axis>,
     indices: index::Indices,
@@ -149,11 +169,15 @@ pub struct Graph {
 impl Graph {
     /// An empty graph.
     pub fn new() -> Self {
-        let mut graph = Graph { starts: vec![0], ..Graph::default() };
-        graph.ops.reserve(64);
-        graph.pool.reserve(128);
-        graph.indices.intern_empty();
-        graph
+        // Room for the gradient of a usual formula.
+        Graph {
+            nodes: Vec::with_capacity(64),
+            pool: Vec::with_capacity(192),
+            table: HashTable::with_capacity(112),
+            numbers: Vec::with_capacity(8),
+            constants: HashTable::with_capacity(14),
+            ..Graph::default()
+        }
     }
 
     /// Whether a constant grew beyond [`crate::number::BITS_LIMIT`] in some computation. What was built since is not
@@ -164,25 +188,25 @@ impl Graph {
 
     /// How many nodes there are, reachable or not.
     pub fn len(&self) -> usize {
-        self.ops.len()
+        self.nodes.len()
     }
 
     /// Whether there is no node yet.
     pub fn is_empty(&self) -> bool {
-        self.ops.is_empty()
+        self.nodes.is_empty()
     }
 
     /// The operation of `node`.
     #[inline]
     pub fn op(&self, node: NodeId) -> Op {
-        self.ops[node.position()]
+        self.nodes[node.position()].op
     }
 
     /// The operands of `node`.
     #[inline]
     pub fn operands(&self, node: NodeId) -> &[NodeId] {
-        let at = node.position();
-        &self.pool[self.starts[at] as usize..self.starts[at + 1] as usize]
+        let Node { start, end, .. } = self.nodes[node.position()];
+        &self.pool[start as usize..end as usize]
     }
 
     /// The number that `id` names.
@@ -264,7 +288,7 @@ impl Graph {
     /// The indices that are free in `node`, ascending.
     #[inline]
     pub fn free_indices(&self, node: NodeId) -> &[IndexId] {
-        self.indices.set(self.free[node.position()])
+        self.indices.set(self.nodes[node.position()].free)
     }
 
     /// Whether `node` has `index` free: whether its value may depend on it.
@@ -279,20 +303,20 @@ impl Graph {
     /// their arguments into canonical form and then call it.
     pub(crate) fn intern(&mut self, op: Op, operands: &[NodeId]) -> NodeId {
         let hash = hash_node(op, operands);
-        let (ops, starts, pool) = (&self.ops, &self.starts, &self.pool);
-        let operands_at = |at: usize| &pool[starts[at] as usize..starts[at + 1] as usize];
-        let found = self
-            .table
-            .find(hash, |node| ops[node.position()] == op && operands_at(node.position()) == operands);
+        let (nodes, pool) = (&self.nodes, &self.pool);
+        let found = self.table.find(hash, |node| {
+            let Node { op: known, start, end, .. } = nodes[node.position()];
+            known == op && &pool[start as usize..end as usize] == operands
+        });
         if let Some(node) = found {
             return *node;
         }
-        let node = NodeId(self.ops.len() as u32);
         let mut free = FreeSetId(0);
         let mut height = 0;
         for operand in operands {
-            free = self.indices.union(free, self.free[operand.position()]);
-            height = height.max(self.heights[operand.position()]);
+            let operand = &self.nodes[operand.position()];
+            free = self.indices.union(free, operand.free);
+            height = height.max(operand.height);
         }
         match op {
             Op::Index(index) => free = self.indices.singleton(index),
@@ -303,28 +327,27 @@ impl Graph {
             // The indices of the array are bound; those of the positions are not, though they may be the same.
             Op::Element(_) => {
                 free = operands[1..].iter().fold(FreeSetId(0), |free, position| {
-                    self.indices.union(free, self.free[position.position()])
+                    self.indices.union(free, self.nodes[position.position()].free)
                 });
             }
             _ => {}
         }
-        self.looks.push(self.look_of(op, operands));
-        self.ops.push(op);
+        let node = NodeId(self.nodes.len() as u32);
+        let start = self.pool.len() as u32;
         self.pool.extend_from_slice(operands);
-        self.starts.push(self.pool.len() as u32);
-        self.free.push(free);
-        self.heights.push(height);
-        let (ops, starts, pool) = (&self.ops, &self.starts, &self.pool);
+        let look = self.look_of(op, operands);
+        self.nodes.push(Node { op, start, end: self.pool.len() as u32, free, height, content: None, look });
+        let (nodes, pool) = (&self.nodes, &self.pool);
         self.table.insert_unique(hash, node, |node| {
-            let at = node.position();
-            hash_node(ops[at], &pool[starts[at] as usize..starts[at + 1] as usize])
+            let Node { op, start, end, .. } = nodes[node.position()];
+            hash_node(op, &pool[start as usize..end as usize])
         });
         node
     }
 
     /// See [`Look`].
     pub(crate) fn look(&self, node: NodeId) -> Look {
-        self.looks[node.position()]
+        self.nodes[node.position()].look
     }
 
     fn look_of(&self, op: Op, operands: &[NodeId]) -> Look {
@@ -345,7 +368,7 @@ impl Graph {
         // Operands that may stand in any order count alike in any order.
         let ordered = !matches!(op, Op::Linear | Op::Product | Op::And | Op::Or | Op::Compare(_));
         for (at, operand) in operands.iter().enumerate() {
-            let look = self.looks[operand.position()];
+            let look = self.nodes[operand.position()].look;
             let weight = if ordered { at as u64 + 1 } else { 1 };
             let mixed = (look.shape ^ look.shape >> 29)
                 .wrapping_mul(0x9e37_79b9_7f4a_7c15)
@@ -359,16 +382,16 @@ impl Graph {
 
     /// An exact number.
     pub fn constant(&mut self, value: Number) -> NodeId {
-        let id = match self.number_ids.get(&value) {
-            Some(id) => *id,
-            None => {
-                let id = NumberId(self.numbers.len() as u32);
-                self.numbers.push(value.clone());
-                self.number_ids.insert(value, id);
-                id
-            }
-        };
-        self.intern(Op::Constant(id), &[])
+        let hash = hash_number(&value);
+        if let Some((_, node)) = self.constants.find(hash, |(id, _)| self.numbers[id.position()] == value) {
+            return *node;
+        }
+        let id = NumberId(self.numbers.len() as u32);
+        self.numbers.push(value);
+        let node = self.intern(Op::Constant(id), &[]);
+        let numbers = &self.numbers;
+        self.constants.insert_unique(hash, (id, node), |(id, _)| hash_number(&numbers[id.position()]));
+        node
     }
 
     /// A whole number.
@@ -433,5 +456,14 @@ fn hash_node(op: Op, operands: &[NodeId]) -> u64 {
     hasher.finish()
 }
 
+fn hash_number(value: &Number) -> u64 {
+    let mut hasher = FxHasher::default();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// A map whose order is never looked at.
 pub(crate) type Map<K, V> = std::collections::HashMap<K, V, FxBuildHasher>;
+
+/// A set whose order is never looked at.
+pub(crate) type Set<T> = std::collections::HashSet<T, FxBuildHasher>;

@@ -1,20 +1,21 @@
 //! Products, powers and elementary functions.
 
-use super::{Graph, Look, NodeId, Op};
+use super::{Graph, Look, NodeId, NodeList, Op};
 use crate::function::Function;
 use crate::interval::Interval;
 use crate::number::Number;
+use smallvec::SmallVec;
 
 /// What a product is made of while it is brought into canonical form.
 #[derive(Default)]
 struct Factors {
     coefficient: Option<Number>,
     /// Base and exponent.
-    powers: Vec<(NodeId, NodeId)>,
+    powers: SmallVec<[(NodeId, NodeId); 8]>,
     /// Arguments of exponentials: e^a * e^b is e^(a + b).
-    exponentials: Vec<NodeId>,
+    exponentials: NodeList,
     /// Conditions of factors `if c then a else 0`.
-    guards: Vec<NodeId>,
+    guards: NodeList,
 }
 
 impl Graph {
@@ -28,8 +29,8 @@ impl Graph {
             [one] => return *one,
             _ => {}
         }
-        let mut pending = factors.to_vec();
-        let mut guards = Vec::new();
+        let mut pending = NodeList::from_slice(factors);
+        let mut guards = NodeList::new();
         let mut coefficient = Number::ONE;
         let mut bases;
         // Powers that merge can become numbers or products, which are taken apart in another round; each
@@ -56,14 +57,13 @@ impl Graph {
             }
             bases.sort_unstable_by_key(|(base, _)| *base);
             let before = bases.len();
-            let mut merged: Vec<(NodeId, NodeId)> = Vec::with_capacity(before);
-            for (base, exponent) in bases.drain(..) {
-                match merged.last_mut() {
-                    Some((last, total)) if *last == base => *total = self.add(&[*total, exponent]),
-                    _ => merged.push((base, exponent)),
+            bases.dedup_by(|(base, exponent), (known, total)| {
+                let same = base == known;
+                if same {
+                    *total = self.add(&[*total, *exponent]);
                 }
-            }
-            bases = merged;
+                same
+            });
             if bases.len() == before && pending.is_empty() {
                 break;
             }
@@ -72,7 +72,7 @@ impl Graph {
                 pending.push(power);
             }
         }
-        let mut nodes: Vec<NodeId> = Vec::with_capacity(bases.len());
+        let mut nodes = NodeList::with_capacity(bases.len());
         for (base, exponent) in bases {
             nodes.push(if self.as_constant(exponent).is_some_and(Number::is_one) {
                 base
@@ -143,7 +143,7 @@ impl Graph {
 
     /// `y*log(p)` is `xlogy(y, p)` where the declarations allow both to be 0: that is what makes losses such as
     /// the entropy defined on their whole domain.
-    fn absorb_into_xlogy(&mut self, nodes: &mut Vec<NodeId>) {
+    fn absorb_into_xlogy(&mut self, nodes: &mut NodeList) {
         if nodes.len() < 2 {
             return;
         }
@@ -159,7 +159,7 @@ impl Graph {
         }
         let Some((_, log)) = found else { return };
         let argument = self.operands(log)[0];
-        let mut weights = Vec::new();
+        let mut weights = NodeList::new();
         for node in nodes.iter().copied().filter(|n| *n != log) {
             let interval = self.interval(node);
             if Interval::UNIT.covers(&interval) && interval.contains(0.0) {

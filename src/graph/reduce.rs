@@ -232,6 +232,12 @@ impl Graph {
             };
             for index in indices {
                 let Some(value) = self.solve(a, b, *index) else { continue };
+                // At another position the body of a maximum may have another form, whose last bit differs: whether it
+                // is the maximum is decided where the maximum is taken.
+                let is_shifted = self.op(value) == Op::Linear;
+                if is_shifted && conditions.iter().any(|c| self.picks_extremum(*c, *index)) {
+                    continue;
+                }
                 let range = self.range(*index);
                 let mut all = vec![
                     self.compare(Comparison::LessEqual, range.low, value),
@@ -250,6 +256,18 @@ impl Graph {
             }
         }
         None
+    }
+
+    /// Whether `condition` is that an expression in `index`, other than an element of an input, is the largest or
+    /// smallest of all.
+    fn picks_extremum(&self, condition: NodeId, index: IndexId) -> bool {
+        let is_extremum = |n: &NodeId| matches!(self.op(*n), Op::Reduce(Reduction::Max | Reduction::Min, _));
+        self.op(condition) == Op::Compare(Comparison::Equal)
+            && self.operands(condition).iter().any(is_extremum)
+            && self
+                .operands(condition)
+                .iter()
+                .any(|side| self.depends_on_index(*side, index) && !matches!(self.op(*side), Op::Access(_)))
     }
 
     /// The whole number at which `index` makes `a` and `b` equal, where the equation is `index = …` or
@@ -285,7 +303,7 @@ impl Graph {
         by_range.sort_unstable();
         // Indices of one range are interchangeable: of the namings, the one with the smallest node is taken.
         let mut best: Option<(NodeId, Vec<NodeId>, Vec<IndexId>)> = None;
-        for order in permutations_within_ranges(&by_range) {
+        for order in orders_within_ranges(&by_range) {
             let mut floor = self.height(body).max(filter.map_or(0, |f| self.height(f)));
             let mut names: Vec<IndexId> = Vec::with_capacity(order.len());
             let mut map = Vec::with_capacity(order.len());
@@ -320,28 +338,29 @@ impl Graph {
     }
 }
 
-/// The orders of indices that keep them grouped by range; the given one alone where a group is too large.
-fn permutations_within_ranges(indices: &[(Range, IndexId)]) -> Vec<Vec<(Range, IndexId)>> {
-    let mut orders: Vec<Vec<(Range, IndexId)>> = vec![Vec::new()];
+/// The orders of indices that keep them grouped by range.
+fn orders_within_ranges(indices: &[(Range, IndexId)]) -> Vec<Vec<(Range, IndexId)>> {
+    let mut all: Vec<Vec<(Range, IndexId)>> = vec![Vec::new()];
     for group in indices.chunk_by(|a, b| a.0 == b.0) {
-        let within = if group.len() <= 3 { permutations(group) } else { vec![group.to_vec()] };
-        orders = orders
+        let within = orders(group);
+        all = all
             .iter()
             .flat_map(|order| within.iter().map(|more| order.iter().chain(more).copied().collect()))
             .collect();
     }
-    orders
+    all
 }
 
-fn permutations<T: Copy>(items: &[T]) -> Vec<Vec<T>> {
-    if items.len() <= 1 {
+/// All orders of a short list; of one with more than three items the given one alone.
+pub(crate) fn orders<T: Copy>(items: &[T]) -> Vec<Vec<T>> {
+    if items.len() <= 1 || items.len() > 3 {
         return vec![items.to_vec()];
     }
     let mut all = Vec::new();
     for at in 0..items.len() {
         let mut rest = items.to_vec();
         let first = rest.remove(at);
-        for mut tail in permutations(&rest) {
+        for mut tail in orders(&rest) {
             tail.insert(0, first);
             all.push(tail);
         }

@@ -172,7 +172,7 @@ impl<'a> IntoNodeReferences for &'a View<'_> {
     type NodeRef = (NodeId, &'a super::Op);
     type NodeReferences = Box<dyn Iterator<Item = (NodeId, &'a super::Op)> + 'a>;
     fn node_references(self) -> Self::NodeReferences {
-        Box::new(self.nodes.iter().map(|node| (*node, &self.graph.ops[node.position()])))
+        Box::new(self.nodes.iter().map(|node| (*node, &self.graph.nodes[node.position()].op)))
     }
 }
 

@@ -1,35 +1,33 @@
 //! Calls: elementary functions, helpers, other losses.
 
+use super::definitions::Definition;
 use super::reduction::REDUCTIONS;
 use super::scope::{Frame, Meaning, Value};
 use super::{CALL_LIMIT, Lowering};
 use crate::diagnostic::{Diagnostic, Fault};
 use crate::function::{Arity, Function};
-use crate::graph::{AxisId, IndexId, NodeId, Op};
+use crate::graph::{AxisId, IndexId, NodeId, NodeList, Op};
 use crate::source::Span;
 use crate::suggestion::nearest;
-use crate::syntax::tree::{self, Expression, ExpressionKind, IndexBinder, Name};
+use crate::syntax::tree::{self, Call, Expression, IndexBinder, Name};
 
 /// Functions that are written in terms of others when they are read.
 const DERIVED: &[&str] = &["sqrt", "relu", "clamp", "log_sigmoid", "detach", "trigamma"];
 
 impl<'d> Lowering<'d> {
-    pub(super) fn call(&mut self, whole: &Expression) -> NodeId {
-        let ExpressionKind::Call { function, indices, filter, arguments, hyperparameters } = &whole.kind
-        else {
-            return self.graph.integer(0);
-        };
-        let definitions = self.definitions;
-        if let Some(helper) = definitions.helpers.get(&function.text) {
-            return self.call_helper(helper, function, indices, filter.as_deref(), arguments, whole.span);
+    pub(super) fn call(&mut self, call: &Call, span: Span) -> NodeId {
+        let Call { function, indices, filter, arguments, hyperparameters } = call;
+        let definition = self.definitions.find(&function.text);
+        if let Some(Definition::Helper(helper)) = definition {
+            return self.call_helper(helper, function, indices, filter.as_deref(), arguments, span);
         }
         if !indices.is_empty() && REDUCTIONS.contains(&function.text.as_str()) {
-            return self.reduction(function, indices, filter.as_deref(), arguments, whole.span);
+            return self.reduction(function, indices, filter.as_deref(), arguments, span);
         }
-        if let Some(loss) = definitions.losses.get(&function.text)
+        if let Some(Definition::Loss(loss)) = definition
             && indices.is_empty()
         {
-            return self.call_loss(loss, function, arguments, hyperparameters, whole.span);
+            return self.call_loss(loss, function, arguments, hyperparameters, span);
         }
         if let Some((_, value)) = hyperparameters.first() {
             return self.error(
@@ -63,9 +61,9 @@ impl<'d> Lowering<'d> {
             Arity::AtLeast(n) => arguments.len() >= n,
         };
         if !fits {
-            return self.wrong_arity(function, arity, arguments.len(), whole.span);
+            return self.wrong_arity(function, arity, arguments.len(), span);
         }
-        let nodes: Vec<NodeId> = arguments.iter().map(|a| self.number(a)).collect();
+        let nodes: NodeList = arguments.iter().map(|a| self.number(a)).collect();
         match (function.text.as_str(), nodes.as_slice()) {
             ("sqrt", [x]) => self.graph.sqrt(*x),
             ("relu", [x]) => {
@@ -147,11 +145,10 @@ impl<'d> Lowering<'d> {
                     .help(format!("if `{name}` is multiplied: `{name}*(…)`; if it has an axis: `{name}[…]`")),
             );
         }
-        let losses =
-            self.definitions.losses.keys().chain(self.definitions.helpers.keys()).map(String::as_str);
+        let defined = self.definitions.losses().into_iter().chain(self.definitions.helpers());
         let functions = Function::ALL.iter().flat_map(|f| f.entry().names.iter().copied());
         let candidates =
-            functions.chain(DERIVED.iter().copied()).chain(REDUCTIONS.iter().copied()).chain(losses);
+            functions.chain(DERIVED.iter().copied()).chain(REDUCTIONS.iter().copied()).chain(defined);
         let near = nearest(name, candidates).map(str::to_owned);
         let _ = arguments;
         self.error(match near {
@@ -165,21 +162,10 @@ impl<'d> Lowering<'d> {
     /// Enters a definition, unless it is being read already or too many are.
     fn enter(&mut self, function: &Name) -> bool {
         if let Some(at) = self.calls.iter().position(|(name, _)| *name == function.text) {
-            let chain: Vec<String> = self.calls[at..]
-                .iter()
-                .map(|(name, _)| format!("`{name}`"))
-                .chain([format!("`{}`", function.text)])
-                .collect();
-            let first = self.calls[at].1;
-            self.error(
-                Diagnostic::new(
-                    "recursive-definition",
-                    format!("`{}` is defined by way of itself", function.text),
-                )
-                .at(function.span, format!("{} uses itself", chain.join(" uses ")))
-                .at(first, "defined here")
-                .help("a definition may only use others that do not use it"),
-            );
+            let chain: Vec<&str> = self.calls[at..].iter().map(|(name, _)| name.as_str()).collect();
+            let help = "a definition may only use others that do not use it";
+            let diagnostic = recursive_definition(&chain, function.span, self.calls[at].1, help);
+            self.error(diagnostic);
             return false;
         }
         if self.calls.len() >= CALL_LIMIT {
@@ -266,7 +252,7 @@ impl<'d> Lowering<'d> {
         let mut frame = Frame { indices: parameters.clone(), parameters, ..Frame::default() };
         for (parameter, node) in helper.parameters.iter().zip(nodes) {
             let value = Value { indices: Vec::new(), index_names: Vec::new(), node };
-            frame.names.insert(parameter.text.clone(), Meaning::Value(value));
+            frame.names.insert(&parameter.text, Meaning::Value(value));
         }
         self.declare_bindings(&helper.bindings, &mut frame);
         self.calls.push((function.text.clone(), helper.name.span));
@@ -329,7 +315,7 @@ impl<'d> Lowering<'d> {
         let mut frame = Frame::default();
         for (parameter, argument) in signature.inputs.iter().zip(arguments) {
             let value = self.loss_argument(parameter, argument, &mut frame);
-            frame.names.insert(parameter.name.text.clone(), Meaning::Value(value));
+            frame.names.insert(&parameter.name.text, Meaning::Value(value));
         }
         for (name, value) in hyperparameters {
             if !signature.hyperparameters.iter().any(|p| p.name == *name) {
@@ -372,7 +358,7 @@ impl<'d> Lowering<'d> {
                 }
             };
             let value = Value { indices: Vec::new(), index_names: Vec::new(), node };
-            frame.names.insert(parameter.name.text.clone(), Meaning::Value(value));
+            frame.names.insert(&parameter.name.text, Meaning::Value(value));
         }
         self.declare_bindings(&loss.bindings, &mut frame);
         self.calls.push((function.text.clone(), defined));
@@ -380,9 +366,24 @@ impl<'d> Lowering<'d> {
         let was_bare = std::mem::replace(&mut self.bare, false);
         let node = self.number(&loss.body);
         self.bare = was_bare;
-        self.frames.pop();
+        let callee = self.frames.pop();
         self.calls.pop();
+        if self.frames.len() == 1 {
+            self.remember_names(callee);
+        }
         node
+    }
+
+    /// Keeps what the names of a called loss stand for, for formulas in the scope of the caller.
+    fn remember_names(&mut self, callee: Option<Frame<'d>>) {
+        let Some(inner) = &mut self.inner_names else { return };
+        for (name, meaning) in callee.into_iter().flat_map(|frame| frame.names) {
+            let Meaning::Value(value) = meaning else { continue };
+            let known = inner.entry(name).or_insert_with(|| Some(value.clone()));
+            if known.as_ref().is_some_and(|k| k.node != value.node) {
+                *known = None;
+            }
+        }
     }
 
     /// An argument for an input with axes: the indices that the caller leaves open become the input's axes, those
@@ -462,4 +463,17 @@ impl<'d> Lowering<'d> {
             _ => None,
         })
     }
+}
+
+/// Each of `chain` uses the next, and the last the first: at `span`, which is defined at `defined`.
+pub(super) fn recursive_definition(chain: &[&str], span: Span, defined: Span, help: &str) -> Diagnostic {
+    let names: Vec<String> = chain.iter().map(|name| format!("`{name}`")).collect();
+    let label = match names.as_slice() {
+        [own] => format!("{own} uses itself"),
+        _ => format!("{} uses {}", names.join(" uses "), names[0]),
+    };
+    Diagnostic::new("recursive-definition", format!("{} is defined by way of itself", names[0]))
+        .at(span, label)
+        .at(defined, "defined here")
+        .help(help)
 }

@@ -3,21 +3,20 @@
 use super::Lowering;
 use super::scope::{Frame, Meaning};
 use crate::diagnostic::Diagnostic;
-use crate::graph::{Axis, AxisId, Domain, Variable, VariableId};
+use crate::graph::{Axis, AxisId, Domain, Map, Set, Variable, VariableId};
 use crate::interval::Interval;
 use crate::source::Span;
-use crate::syntax::tree::{self, Expression, ExpressionKind};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::syntax::tree::{self, Call, Expression, ExpressionKind};
 
 impl<'d> Lowering<'d> {
-    pub(super) fn declare_signature(&mut self, signature: &tree::Signature, frame: &mut Frame<'d>) {
+    pub(super) fn declare_signature(&mut self, signature: &'d tree::Signature, frame: &mut Frame<'d>) {
         let inputs = signature.inputs.iter().map(|p| (p, false));
         let all: Vec<_> = inputs.chain(signature.hyperparameters.iter().map(|p| (p, true))).collect();
         // All axes first: `t in index[c]` may stand before the input that has the axis.
         for (parameter, is_hyperparameter) in &all {
             let id = VariableId(self.graph.variables().len() as u32);
             let axes = self.axes(parameter, id);
-            if let Some(Meaning::Variable(first)) = frame.names.get(&parameter.name.text) {
+            if let Some(Meaning::Variable(first)) = frame.names.get(parameter.name.text.as_str()) {
                 let first = self.graph.variable(*first).span;
                 self.error(
                     Diagnostic::new("defined-twice", format!("`{}` is declared twice", parameter.name.text))
@@ -41,7 +40,7 @@ impl<'d> Lowering<'d> {
                 is_hyperparameter: *is_hyperparameter,
                 span: parameter.name.span,
             });
-            frame.names.insert(parameter.name.text.clone(), Meaning::Variable(id));
+            frame.names.insert(&parameter.name.text, Meaning::Variable(id));
         }
         for (at, (parameter, is_hyperparameter)) in all.into_iter().enumerate() {
             let id = VariableId(at as u32);
@@ -80,7 +79,7 @@ impl<'d> Lowering<'d> {
         })
     }
 
-    fn domain(&mut self, variable: VariableId, domain: &tree::Domain, span: Span) -> Domain {
+    pub(super) fn domain(&mut self, variable: VariableId, domain: &tree::Domain, span: Span) -> Domain {
         match domain {
             tree::Domain::Interval(low, high) => {
                 let end =
@@ -155,119 +154,130 @@ impl<'d> Lowering<'d> {
     /// those of the reductions around it that nothing else tells the range of, or none.
     pub(super) fn declare_used_names(
         &mut self,
-        bodies: &[&Expression],
-        bindings: &[tree::Binding],
+        bodies: &[&'d Expression],
+        bindings: &'d [tree::Binding],
         frame: &mut Frame<'d>,
     ) {
         let mut uses = Uses::default();
-        for binding in bindings {
-            uses.defined.insert(binding.name.text.clone());
-        }
+        uses.defined.extend(bindings.iter().map(|binding| binding.name.text.as_str()));
         bodies.iter().for_each(|body| uses.visit(body));
         for binding in bindings {
             let depth = uses.bound.len();
-            uses.bound.extend(binding.indices.iter().map(|i| i.text.clone()));
+            uses.bound.extend(binding.indices.iter().map(|i| i.text.as_str()));
             uses.visit(&binding.value);
             uses.bound.truncate(depth);
         }
         // Indices that no access mentions and no range is given for take their range from the bare names below.
-        let untold: BTreeSet<String> =
-            uses.reduced.iter().filter(|i| !uses.accessed.contains(*i)).cloned().collect();
-        for (name, span) in &uses.order {
-            let axes: Vec<String> = match uses.accesses.get(name) {
-                Some(axes) => axes.clone(),
-                None => uses
-                    .around
-                    .get(name)
-                    .map_or(Vec::new(), |a| a.iter().filter(|i| untold.contains(*i)).cloned().collect()),
+        let is_untold = |index: &&&str| uses.reduced.contains(**index) && !uses.accessed.contains(**index);
+        for (at, used) in uses.names.iter().enumerate() {
+            let axes: Vec<&str> = match &used.axes {
+                Some(axes) => axes.iter().map(String::as_str).collect(),
+                None => used.around.iter().flatten().filter(is_untold).copied().collect(),
             };
-            let id = VariableId(self.graph.variables().len() as u32);
+            let id = VariableId(at as u32);
             let axes = axes.iter().enumerate().map(|(at, axis)| self.axis(axis, id, at)).collect();
             let id = self.graph.add_variable(Variable {
-                name: name.clone(),
+                name: used.name.text.clone(),
                 axes,
                 domain: Domain::Interval(Interval::REALS),
                 default: None,
                 is_hyperparameter: false,
-                span: *span,
+                span: used.name.span,
             });
-            frame.names.insert(name.clone(), Meaning::Variable(id));
+            frame.names.insert(&used.name.text, Meaning::Variable(id));
         }
+        let calls = std::mem::take(&mut uses.calls);
+        self.take_parameters(&calls, bodies, bindings);
         // A name inside brackets that nothing binds is a position given as data: `logp[t]`.
         for (name, axis) in uses.positions {
-            if let (Some(id), Some(axis)) = (self.graph.find_variable(&name), self.graph.find_axis(&axis)) {
+            if let (Some(id), Some(axis)) = (self.graph.find_variable(name), self.graph.find_axis(&axis)) {
                 self.graph.variable_mut(id).domain = Domain::Index(axis);
             }
         }
     }
 }
 
-/// The names that a bare formula uses.
-#[derive(Default)]
-struct Uses {
-    defined: BTreeSet<String>,
-    /// Index names bound around the current place.
-    bound: Vec<String>,
-    /// Undefined names in order of first use.
-    order: Vec<(String, Span)>,
-    /// Of names that are accessed with brackets, the axes.
-    accesses: BTreeMap<String, Vec<String>>,
-    /// Of names that occur bare, the indices bound around every occurrence.
-    around: BTreeMap<String, Vec<String>>,
-    /// Indices bound without an explicit range.
-    reduced: BTreeSet<String>,
-    /// Indices that some access mentions.
-    accessed: BTreeSet<String>,
-    /// Names that stand in brackets unbound, with the axis they are positions on.
-    positions: Vec<(String, String)>,
+/// An undefined name of a bare formula.
+struct Use<'e> {
+    /// Where it is used first.
+    name: &'e tree::Name,
+    /// Its axes, if it is accessed with brackets.
+    axes: Option<Vec<String>>,
+    /// The indices bound around every occurrence without brackets, if there is one.
+    around: Option<Vec<&'e str>>,
 }
 
-impl Uses {
-    fn note(&mut self, name: &tree::Name) {
-        if !self.order.iter().any(|(known, _)| *known == name.text) {
-            self.order.push((name.text.clone(), name.span));
-        }
+/// The names that a bare formula uses.
+#[derive(Default)]
+struct Uses<'e> {
+    calls: Vec<&'e Call>,
+    defined: Set<&'e str>,
+    /// Index names bound around the current place.
+    bound: Vec<&'e str>,
+    /// Undefined names in order of first use.
+    names: Vec<Use<'e>>,
+    /// Where each stands in `names`.
+    places: Map<&'e str, usize>,
+    /// Indices bound without an explicit range.
+    reduced: Set<&'e str>,
+    /// Indices that some access mentions.
+    accessed: Set<&'e str>,
+    /// Names that stand in brackets unbound, with the axis they are positions on.
+    positions: Vec<(&'e str, String)>,
+}
+
+impl<'e> Uses<'e> {
+    fn note(&mut self, name: &'e tree::Name) -> &mut Use<'e> {
+        let at = *self.places.entry(&name.text).or_insert_with(|| {
+            self.names.push(Use { name, axes: None, around: None });
+            self.names.len() - 1
+        });
+        &mut self.names[at]
     }
 
-    fn visit(&mut self, expression: &Expression) {
+    fn is_defined(&self, name: &tree::Name) -> bool {
+        !self.defined.is_empty() && self.defined.contains(name.text.as_str())
+    }
+
+    fn is_bound(&self, name: &tree::Name) -> bool {
+        self.bound.contains(&name.text.as_str())
+    }
+
+    fn visit(&mut self, expression: &'e Expression) {
         stacker::maybe_grow(64 * 1024, 2 * 1024 * 1024, || self.visit_here(expression));
     }
 
-    fn visit_here(&mut self, expression: &Expression) {
+    fn visit_here(&mut self, expression: &'e Expression) {
         match &expression.kind {
             ExpressionKind::Name(name) => {
-                if self.defined.contains(&name.text)
-                    || self.bound.contains(&name.text)
-                    || matches!(name.text.as_str(), "pi" | "e")
-                {
+                if self.is_defined(name) || self.is_bound(name) || matches!(name.text.as_str(), "pi" | "e") {
                     return;
                 }
-                self.note(name);
                 let mut here = self.bound.clone();
-                if let Some(before) = self.around.get(&name.text) {
+                let used = self.note(name);
+                if let Some(before) = &used.around {
                     here.retain(|index| before.contains(index));
                 }
                 here.dedup();
-                self.around.insert(name.text.clone(), here);
+                used.around = Some(here);
             }
             ExpressionKind::Access { name, indices } => {
-                if name.text == "size" || self.defined.contains(&name.text) {
+                if name.text == "size" || self.is_defined(name) {
                     for index in indices {
                         self.visit_position(index, None);
                     }
                     return;
                 }
-                self.note(name);
                 let mut axes = Vec::new();
                 for (at, index) in indices.iter().enumerate() {
-                    let axis =
-                        first_bound_name(index, &self.bound).unwrap_or_else(|| format!("{}_{at}", name.text));
-                    axes.push(axis);
+                    let axis = first_bound_name(index, &self.bound);
+                    axes.push(axis.map_or_else(|| format!("{}_{at}", name.text), str::to_owned));
                 }
                 // The first access that names its indices names the axes.
-                let known = self.accesses.entry(name.text.clone()).or_insert_with(|| axes.clone());
+                let bound = self.bound.clone();
+                let known = self.note(name).axes.get_or_insert_with(|| axes.clone());
                 for (old, new) in known.iter_mut().zip(&axes) {
-                    if self.bound.contains(new) && old.starts_with(&format!("{}_", name.text)) {
+                    if bound.contains(&new.as_str()) && old.starts_with(&format!("{}_", name.text)) {
                         old.clone_from(new);
                     }
                 }
@@ -276,7 +286,9 @@ impl Uses {
                     self.visit_position(index, Some(axis));
                 }
             }
-            ExpressionKind::Call { indices, filter, arguments, hyperparameters, .. } => {
+            ExpressionKind::Call(call) => {
+                let Call { indices, filter, arguments, hyperparameters, .. } = &**call;
+                self.calls.push(call);
                 let depth = self.bound.len();
                 for binder in indices {
                     match &binder.range {
@@ -285,10 +297,10 @@ impl Uses {
                             self.visit(&range.1);
                         }
                         None => {
-                            self.reduced.insert(binder.name.text.clone());
+                            self.reduced.insert(&binder.name.text);
                         }
                     }
-                    self.bound.push(binder.name.text.clone());
+                    self.bound.push(&binder.name.text);
                 }
                 if let Some(filter) = filter {
                     self.visit(filter);
@@ -317,20 +329,20 @@ impl Uses {
         }
     }
 
-    fn visit_position(&mut self, index: &Expression, axis: Option<String>) {
+    fn visit_position(&mut self, index: &'e Expression, axis: Option<String>) {
         match &index.kind {
-            ExpressionKind::Name(name) if self.bound.contains(&name.text) => {
-                self.accessed.insert(name.text.clone());
+            ExpressionKind::Name(name) if self.is_bound(name) => {
+                self.accessed.insert(&name.text);
             }
-            ExpressionKind::Name(name) if !self.defined.contains(&name.text) => {
+            ExpressionKind::Name(name) if !self.is_defined(name) => {
                 self.note(name);
                 if let Some(axis) = axis {
-                    self.positions.push((name.text.clone(), axis));
+                    self.positions.push((&name.text, axis));
                 }
             }
-            ExpressionKind::Access { name, .. } if !self.defined.contains(&name.text) => {
+            ExpressionKind::Access { name, .. } if !self.is_defined(name) => {
                 if let Some(axis) = axis {
-                    self.positions.push((name.text.clone(), axis));
+                    self.positions.push((&name.text, axis));
                 }
                 self.visit(index);
             }
@@ -344,9 +356,9 @@ impl Uses {
 }
 
 /// The index that an index expression is mainly about: `i` of `2*i + u` (the first that is bound).
-fn first_bound_name(index: &Expression, bound: &[String]) -> Option<String> {
+fn first_bound_name<'e>(index: &'e Expression, bound: &[&str]) -> Option<&'e str> {
     match &index.kind {
-        ExpressionKind::Name(name) => bound.contains(&name.text).then(|| name.text.clone()),
+        ExpressionKind::Name(name) => bound.contains(&name.text.as_str()).then_some(name.text.as_str()),
         ExpressionKind::Sum(terms) => terms.iter().find_map(|t| first_bound_name(&t.operand, bound)),
         ExpressionKind::Product(factors) => factors.iter().find_map(|f| first_bound_name(&f.operand, bound)),
         _ => None,

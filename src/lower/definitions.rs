@@ -1,21 +1,69 @@
 //! The losses and helpers that a formula may use.
 
 use crate::diagnostic::Diagnostic;
+use crate::graph::Map;
 use crate::syntax::tree;
-use std::collections::BTreeMap;
+
+/// What a name that is called may be defined as.
+#[derive(Clone)]
+pub(super) enum Definition {
+    Loss(tree::Loss),
+    Helper(tree::Helper),
+}
+
+impl Definition {
+    fn name(&self) -> Option<&tree::Name> {
+        match self {
+            Definition::Loss(loss) => loss.name.as_ref(),
+            Definition::Helper(helper) => Some(&helper.name),
+        }
+    }
+}
 
 /// Losses and helpers by name.
 #[derive(Clone, Default)]
 pub struct Definitions {
-    /// The losses.
-    pub losses: BTreeMap<String, tree::Loss>,
-    /// The helpers.
-    pub helpers: BTreeMap<String, tree::Helper>,
-    /// Names of the losses in the order defined.
-    pub order: Vec<String>,
+    by_name: Map<String, Definition>,
 }
 
 impl Definitions {
+    /// The loss of that name.
+    pub fn loss(&self, name: &str) -> Option<&tree::Loss> {
+        match self.find(name) {
+            Some(Definition::Loss(loss)) => Some(loss),
+            _ => None,
+        }
+    }
+
+    /// The helper of that name.
+    pub fn helper(&self, name: &str) -> Option<&tree::Helper> {
+        match self.find(name) {
+            Some(Definition::Helper(helper)) => Some(helper),
+            _ => None,
+        }
+    }
+
+    /// The names of the losses, in alphabetical order.
+    pub fn losses(&self) -> Vec<&str> {
+        self.names(|definition| matches!(definition, Definition::Loss(_)))
+    }
+
+    /// The names of the helpers, in alphabetical order.
+    pub fn helpers(&self) -> Vec<&str> {
+        self.names(|definition| matches!(definition, Definition::Helper(_)))
+    }
+
+    fn names(&self, is_wanted: impl Fn(&Definition) -> bool) -> Vec<&str> {
+        let mut names: Vec<&str> =
+            self.by_name.iter().filter(|(_, d)| is_wanted(d)).map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    pub(super) fn find(&self, name: &str) -> Option<&Definition> {
+        self.by_name.get(name)
+    }
+
     /// Adds the definitions of a file. One that was there under the same name is replaced if it is from another
     /// source (a user may redefine what the library has).
     ///
@@ -24,12 +72,9 @@ impl Definitions {
     pub fn add(&mut self, file: tree::File) -> Vec<Diagnostic> {
         let mut errors = Vec::new();
         for item in file.items {
-            let name = match &item {
-                tree::Item::Loss(loss) => match &loss.name {
-                    Some(name) => name.clone(),
-                    None => continue,
-                },
-                tree::Item::Helper(helper) => helper.name.clone(),
+            let definition = match item {
+                tree::Item::Loss(loss) => Definition::Loss(loss),
+                tree::Item::Helper(helper) => Definition::Helper(helper),
                 tree::Item::Rule(rule) => {
                     errors.push(
                         Diagnostic::new("rule-outside-rules", "a rule cannot stand in a file of losses")
@@ -38,11 +83,8 @@ impl Definitions {
                     continue;
                 }
             };
-            let known = self
-                .losses
-                .get(&name.text)
-                .and_then(|l| l.name.as_ref())
-                .or_else(|| self.helpers.get(&name.text).map(|h| &h.name));
+            let Some(name) = definition.name().cloned() else { continue };
+            let known = self.find(&name.text).and_then(Definition::name);
             if let Some(first) = known.filter(|first| first.span.source == name.span.source) {
                 errors.push(
                     Diagnostic::new("defined-twice", format!("`{}` is defined twice", name.text))
@@ -52,19 +94,7 @@ impl Definitions {
                 );
                 continue;
             }
-            self.order.retain(|known| *known != name.text);
-            self.losses.remove(&name.text);
-            self.helpers.remove(&name.text);
-            match item {
-                tree::Item::Loss(loss) => {
-                    self.order.push(name.text.clone());
-                    self.losses.insert(name.text, loss);
-                }
-                tree::Item::Helper(helper) => {
-                    self.helpers.insert(name.text, helper);
-                }
-                tree::Item::Rule(_) => {}
-            }
+            self.by_name.insert(name.text, definition);
         }
         errors
     }

@@ -4,9 +4,9 @@ use super::scope::{Meaning, Value};
 use super::{Lowering, NODE_LIMIT};
 use crate::diagnostic::{Diagnostic, Fault};
 use crate::function::Function;
-use crate::graph::NodeId;
+use crate::graph::{NodeId, NodeList};
 use crate::number::Number;
-use crate::syntax::tree::{Expression, ExpressionKind, Name};
+use crate::syntax::tree::{Expression, ExpressionKind, Name, Term};
 
 impl Lowering<'_> {
     /// The node for `expression` in the innermost frame.
@@ -34,17 +34,14 @@ impl Lowering<'_> {
             ExpressionKind::Number(value) => self.graph.constant(value.clone()),
             ExpressionKind::Name(name) => self.name(name),
             ExpressionKind::Access { name, indices } => self.element(name, indices, expression),
-            ExpressionKind::Call { .. } => self.call(expression),
+            ExpressionKind::Call(call) => self.call(call, expression.span),
             ExpressionKind::Sum(terms) => {
-                let mut nodes = Vec::with_capacity(terms.len());
-                for term in terms {
-                    let node = self.number(&term.operand);
-                    nodes.push(if term.negative { self.graph.neg(node) } else { node });
-                }
-                self.graph.add(&nodes)
+                let terms: Vec<(Number, NodeId)> =
+                    terms.iter().map(|term| (sign(term), self.number(&term.operand))).collect();
+                self.graph.linear(Number::ZERO, &terms)
             }
             ExpressionKind::Product(factors) => {
-                let mut nodes = Vec::with_capacity(factors.len());
+                let mut nodes = NodeList::with_capacity(factors.len());
                 for factor in factors {
                     let node = self.number(&factor.operand);
                     nodes.push(if factor.divide { self.reciprocal(node, factor.operand.span) } else { node });
@@ -268,12 +265,9 @@ impl Lowering<'_> {
                 self.name(name)
             }
             ExpressionKind::Sum(terms) => {
-                let mut nodes = Vec::with_capacity(terms.len());
-                for term in terms {
-                    let node = self.position_part(&term.operand);
-                    nodes.push(if term.negative { self.graph.neg(node) } else { node });
-                }
-                self.graph.add(&nodes)
+                let terms: Vec<(Number, NodeId)> =
+                    terms.iter().map(|term| (sign(term), self.position_part(&term.operand))).collect();
+                self.graph.linear(Number::ZERO, &terms)
             }
             ExpressionKind::Product(factors) if factors.iter().all(|f| !f.divide) => {
                 let nodes: Vec<NodeId> = factors.iter().map(|f| self.position_part(&f.operand)).collect();
@@ -319,4 +313,8 @@ impl Lowering<'_> {
         }
         None
     }
+}
+
+fn sign(term: &Term) -> Number {
+    if term.negative { Number::MINUS_ONE } else { Number::ONE }
 }

@@ -9,6 +9,7 @@ mod call;
 mod declare;
 mod definitions;
 mod expression;
+mod passed;
 mod range;
 mod reduction;
 mod rule;
@@ -75,6 +76,67 @@ pub fn lower(
     }
 }
 
+/// Lowers `loss` and, in its scope, another formula: it sees the inputs, the `where` names, and those of the losses
+/// that the body calls where they are unambiguous. `indices` are free in it, each over an axis of that name.
+///
+/// The formula is the last of the result's [`Lowered::named`], with the indices as its parameters, after its own
+/// `where` names.
+///
+/// # Errors
+/// What is wrong with either.
+pub fn lower_within(
+    definitions: &Definitions,
+    loss: &tree::Loss,
+    assumptions: &[tree::Parameter],
+    formula: &tree::Loss,
+    indices: &[(String, String)],
+) -> Result<Lowered, Vec<Diagnostic>> {
+    let mut lowering = Lowering::new(definitions, loss.signature.is_none());
+    lowering.inner_names = Some(std::collections::BTreeMap::new());
+    let result = lowering.loss(loss, assumptions);
+    let Some((root, mut named)) = result.filter(|_| lowering.errors.is_empty()) else {
+        return Err(lowering.errors);
+    };
+    lowering.calls.clear();
+    let inner = lowering.inner_names.take().unwrap_or_default();
+    let frame = lowering.frame();
+    for (name, value) in inner {
+        if let Some(value) = value {
+            frame.names.entry(name).or_insert(scope::Meaning::Value(value));
+        }
+    }
+    for binding in &formula.bindings {
+        frame.names.insert(&binding.name.text, scope::Meaning::Pending(binding));
+    }
+    let mut free = Vec::with_capacity(indices.len());
+    for (name, axis) in indices {
+        let range = lowering.graph.find_axis(axis).map(|axis| lowering.graph.axis_range(axis));
+        let index = lowering.graph.fresh_index(name, range);
+        lowering.frame().indices.push((name.clone(), index));
+        free.push(index);
+    }
+    let node = lowering.number(&formula.body);
+    for binding in &formula.bindings {
+        if let Some(value) = lowering.binding(&binding.name) {
+            let errors = lowering.errors.len();
+            match lowering.close(value.node) {
+                Some(node) => {
+                    named.push(Named { name: binding.name.text.clone(), indices: value.indices, node });
+                }
+                None => lowering.errors.truncate(errors),
+            }
+        }
+    }
+    match lowering.close(node) {
+        Some(node) if lowering.errors.is_empty() => {
+            named.push(Named { name: String::new(), indices: free, node });
+            let nonempty = lowering.nonempty;
+            Ok(Lowered { graph: lowering.graph, root, named, nonempty })
+        }
+        _ => Err(lowering.errors),
+    }
+}
+
 /// Lowers several bare expressions into one graph, with the names of all as their common inputs.
 fn lower_expressions(
     definitions: &Definitions,
@@ -107,6 +169,9 @@ struct Lowering<'d> {
     /// What helpers gave for given arguments, so that a chain of helpers costs no more than its graph.
     helper_results: Map<(String, Vec<NodeId>, Vec<IndexId>), NodeId>,
     nonempty: Vec<(crate::graph::Range, Span)>,
+    /// The names of the losses that the body calls, where a formula in its scope may use them; `None` where two
+    /// differ.
+    inner_names: Option<std::collections::BTreeMap<&'d str, Option<scope::Value>>>,
     /// Whether undeclared names are inputs: in a bare formula.
     bare: bool,
 }
@@ -121,6 +186,7 @@ impl<'d> Lowering<'d> {
             calls: Vec::new(),
             helper_results: Map::default(),
             nonempty: Vec::new(),
+            inner_names: None,
             bare,
         }
     }

@@ -23,6 +23,9 @@ struct Access {
 impl Lowering<'_> {
     /// `root` with a range for every index it binds, in canonical form. `None` after an error.
     pub(super) fn close(&mut self, root: NodeId) -> Option<NodeId> {
+        if !self.graph.has_indices() {
+            return Some(root);
+        }
         let reachable = self.graph.reachable(&[root]);
         let is_open = |graph: &Graph, node: NodeId| match graph.op(node) {
             Op::Reduce(_, list) => {

@@ -1,6 +1,7 @@
 //! Reductions: `sum[i,j : i != j](e)`, `softmax[c](z)`.
 
 use super::Lowering;
+use crate::comparison::Comparison;
 use crate::diagnostic::Diagnostic;
 use crate::function::Function;
 use crate::graph::{IndexId, NodeId, Range, Reduction};
@@ -18,6 +19,7 @@ pub(super) const REDUCTIONS: &[&str] = &[
     "norm",
     "softmax",
     "log_softmax",
+    "normalize",
     "count",
     "any",
     "all",
@@ -42,8 +44,8 @@ impl Lowering<'_> {
                 .help(format!("write `{}[{}](…)`", function.text, binders[0].name.text)),
             );
         };
-        if matches!(function.text.as_str(), "softmax" | "log_softmax") {
-            return self.softmax(function, binders, filter, argument);
+        if matches!(function.text.as_str(), "softmax" | "log_softmax" | "normalize") {
+            return self.axis_function(function, binders, filter, argument);
         }
         let depth = self.frame().indices.len();
         let indices: Vec<IndexId> = binders.iter().map(|binder| self.bind_index(binder)).collect();
@@ -100,8 +102,9 @@ impl Lowering<'_> {
         }
     }
 
-    /// Still depends on its index: `softmax[c](z)` is `exp(z - logsumexp[c](z))`.
-    fn softmax(
+    /// Still depends on its index: `softmax[c](z)` is `exp(z - logsumexp[c](z))`, and `normalize[k](x)` is
+    /// `x/norm[k](x)`, or 0 where the norm is 0.
+    fn axis_function(
         &mut self,
         function: &Name,
         binders: &[IndexBinder],
@@ -123,6 +126,15 @@ impl Lowering<'_> {
         }
         let condition = filter.map(|f| self.condition(f));
         let body = self.number(argument);
+        let zero = self.graph.integer(0);
+        if function.text == "normalize" {
+            let body = condition.map_or(body, |c| self.graph.select(c, body, zero));
+            let norm = self.graph.open_reduce(Reduction::Norm, &indices, body, None);
+            self.graph.set_place(norm, function.span);
+            let is_zero = self.graph.compare(Comparison::Equal, norm, zero);
+            let unit = self.graph.div(body, norm);
+            return self.graph.select(is_zero, zero, unit);
+        }
         let total = self.graph.open_reduce(Reduction::LogSumExp, &indices, body, condition);
         self.graph.set_place(total, function.span);
         let log = self.graph.sub(body, total);
@@ -131,10 +143,7 @@ impl Lowering<'_> {
         }
         let value = self.graph.function(Function::Exp, &[log]);
         match condition {
-            Some(condition) => {
-                let zero = self.graph.integer(0);
-                self.graph.select(condition, value, zero)
-            }
+            Some(condition) => self.graph.select(condition, value, zero),
             None => value,
         }
     }

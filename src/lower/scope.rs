@@ -1,8 +1,9 @@
 //! What names mean within one definition.
 
 use super::Lowering;
+use super::call::recursive_definition;
 use crate::diagnostic::Diagnostic;
-use crate::graph::{AxisId, IndexId, NodeId, VariableId};
+use crate::graph::{AxisId, IndexId, Map, NodeId, VariableId};
 use crate::source::Span;
 use crate::suggestion::nearest;
 use crate::syntax::tree;
@@ -12,7 +13,9 @@ use std::collections::BTreeMap;
 #[derive(Default)]
 pub(super) struct Frame<'d> {
     /// What each name stands for.
-    pub names: BTreeMap<String, Meaning<'d>>,
+    pub names: Map<&'d str, Meaning<'d>>,
+    /// The where-bindings that are being read, the innermost last.
+    pub open: Vec<&'d tree::Name>,
     /// The indices in scope, the innermost last.
     pub indices: Vec<(String, IndexId)>,
     /// The index parameters of a helper: a reduction in its body over such a name is over the caller's index.
@@ -33,7 +36,7 @@ pub(super) enum Meaning<'d> {
     /// A where-binding that nothing has used yet.
     Pending(&'d tree::Binding),
     /// A where-binding that is being read.
-    Open(Span),
+    Open,
 }
 
 /// An expression with index parameters, free in `node`.
@@ -97,7 +100,7 @@ impl<'d> Lowering<'d> {
     pub(super) fn declare_bindings(&mut self, bindings: &'d [tree::Binding], frame: &mut Frame<'d>) {
         for binding in bindings {
             let name = &binding.name;
-            match frame.names.get(&name.text) {
+            match frame.names.get(name.text.as_str()) {
                 Some(Meaning::Pending(first)) => {
                     let first = first.name.span;
                     self.error(
@@ -118,7 +121,7 @@ impl<'d> Lowering<'d> {
                     );
                 }
                 _ => {
-                    frame.names.insert(name.text.clone(), Meaning::Pending(binding));
+                    frame.names.insert(&name.text, Meaning::Pending(binding));
                 }
             }
         }
@@ -131,20 +134,18 @@ impl<'d> Lowering<'d> {
             Meaning::Value(value) => return Some(value),
             Meaning::Variable(_) => return None,
             Meaning::Pending(binding) => binding,
-            Meaning::Open(first) => {
-                self.error(
-                    Diagnostic::new(
-                        "recursive-definition",
-                        format!("`{}` is defined by way of itself", name.text),
-                    )
-                    .at(name.span, "used here, while its value is being worked out")
-                    .at(first, "defined here")
-                    .help("a `where` name may only use others that do not use it"),
-                );
+            Meaning::Open => {
+                let open = &self.frames[depth].open;
+                let at = open.iter().position(|known| *known == name).unwrap_or(0);
+                let chain: Vec<&str> = open[at..].iter().map(|name| name.text.as_str()).collect();
+                let help = "a `where` name may only use others that do not use it";
+                let diagnostic = recursive_definition(&chain, name.span, open[at].span, help);
+                self.error(diagnostic);
                 return None;
             }
         };
-        self.frames[depth].names.insert(name.text.clone(), Meaning::Open(binding.name.span));
+        self.frames[depth].names.insert(&binding.name.text, Meaning::Open);
+        self.frames[depth].open.push(&binding.name);
         let mut parameters = Vec::new();
         for index in &binding.indices {
             if parameters.iter().any(|(known, _)| *known == index.text) {
@@ -161,20 +162,22 @@ impl<'d> Lowering<'d> {
         let node = self.expression(&binding.value);
         let found = std::mem::replace(&mut self.frame().implicit, implicit).unwrap_or_default();
         self.frame().indices = hidden;
+        self.frame().open.pop();
         parameters.extend(found);
         let (index_names, indices) = parameters.into_iter().unzip();
         let value = Value { indices, index_names, node };
-        self.frames[depth].names.insert(name.text.clone(), Meaning::Value(value.clone()));
+        self.frames[depth].names.insert(&binding.name.text, Meaning::Value(value.clone()));
         Some(value)
     }
 
     /// A name that means nothing here.
     pub(super) fn unknown_name(&mut self, name: &tree::Name) -> NodeId {
-        let known: Vec<String> = self.frame().names.keys().cloned().collect();
+        let mut known: Vec<&str> = self.frame().names.keys().copied().collect();
+        known.sort_unstable();
         let indices: Vec<String> = self.frame().indices.iter().map(|(n, _)| n.clone()).collect();
         let mut diagnostic = Diagnostic::new("unknown-name", format!("`{}` is not defined", name.text))
             .at(name.span, "neither an input nor a `where` name");
-        let candidates = known.iter().chain(&indices).map(String::as_str).chain(["pi"]);
+        let candidates = known.into_iter().chain(indices.iter().map(String::as_str)).chain(["pi"]);
         if let Some(near) = nearest(&name.text, candidates) {
             diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
         } else {

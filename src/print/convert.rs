@@ -137,7 +137,10 @@ impl<'g> Converter<'g> {
                 let (negative, form) = self.reduction(reduction, node);
                 if negative { form.negated() } else { form }
             }
-            Op::If => self.choice(operands[0], operands[1], operands[2]),
+            Op::If => match self.normalized(node) {
+                Some(form) => form,
+                None => self.choice(operands[0], operands[1], operands[2]),
+            },
             Op::Compare(comparison) => self.comparison(comparison, operands[0], operands[1]),
             Op::Truth(value) => {
                 let side = |n| Form::Number(Number::integer(n));
@@ -187,6 +190,21 @@ impl<'g> Converter<'g> {
         (fixed, kind, name, rank.first, rank.digest)
     }
 
+    /// `rest*normalize[k](e)`, if the choice is one.
+    fn normalized(&mut self, node: NodeId) -> Option<Form> {
+        let parts = special::normalized_parts(self.graph, node)?;
+        let unit = self.softmax_form("normalize", parts.argument, &parts.indices)?;
+        let product = match self.form(parts.rest) {
+            rest if rest == Form::Number(Number::ONE) => unit,
+            rest => rest.multiplied(unit),
+        };
+        if parts.conditions.is_empty() {
+            return Some(product);
+        }
+        let condition = self.graph.and(&parts.conditions);
+        Some(Form::If(Box::new([self.form(condition), product, Form::Number(Number::ZERO)])))
+    }
+
     fn choice(&mut self, condition: NodeId, then: NodeId, otherwise: NodeId) -> Form {
         if self.graph.is_zero(otherwise) && self.graph.is_one(then) {
             return Form::Iverson(Box::new(self.form(condition)));
@@ -196,7 +214,17 @@ impl<'g> Converter<'g> {
             (Op::Not, &[inner]) if !self.graph.is_zero(otherwise) => (inner, otherwise, then),
             _ => (condition, then, otherwise),
         };
-        Form::If(Box::new([self.form(condition), self.form(then), self.form(otherwise)]))
+        let (condition, then) = (self.form(condition), self.form(then));
+        if self.graph.is_zero(otherwise) {
+            // `[c]/n` for `if c then 1/n else 0`, which is the same.
+            match then {
+                Form::Quotient(above, below) if *above == Form::Number(Number::ONE) => {
+                    return Form::Quotient(Box::new(Form::Iverson(Box::new(condition))), below);
+                }
+                then => return Form::If(Box::new([condition, then, self.form(otherwise)])),
+            }
+        }
+        Form::If(Box::new([condition, then, self.form(otherwise)]))
     }
 
     fn function(&mut self, function: Function, node: NodeId, operands: Vec<NodeId>) -> Form {

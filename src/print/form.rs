@@ -160,9 +160,25 @@ impl Form {
         }
     }
 
+    /// The product with one more factor, behind the others and above the fraction bar.
+    pub(super) fn multiplied(self, factor: Form) -> Form {
+        match self {
+            Form::Product(mut factors) => {
+                factors.push(factor);
+                Form::Product(factors)
+            }
+            Form::Quotient(above, below) if *above == Form::Number(Number::ONE) => {
+                Form::Quotient(Box::new(factor), below)
+            }
+            Form::Quotient(above, below) => Form::Quotient(Box::new(above.multiplied(factor)), below),
+            Form::Negate(inner) => inner.multiplied(factor).negated(),
+            other => Form::Product(vec![other, factor]),
+        }
+    }
+
     /// The negative, with the sign where it is read most easily: turning a difference round costs nothing.
     pub(super) fn negated(self) -> Form {
-        match self.turned() {
+        match self.turned(false) {
             Ok(form) => form,
             Err(form) => Form::Negate(Box::new(form)),
         }
@@ -173,7 +189,7 @@ impl Form {
         match self {
             Form::If(parts) if parts[2] == Form::Number(Number::ZERO) => {
                 let [condition, then, otherwise] = *parts;
-                let (negative, then) = match then.turned() {
+                let (negative, then) = match then.turned(false) {
                     Ok(then) => (false, then),
                     Err(then) => (true, then),
                 };
@@ -183,8 +199,9 @@ impl Form {
         }
     }
 
-    /// The negative without a sign in front, if there is a difference or a sign to turn.
-    fn turned(self) -> Result<Form, Form> {
+    /// The negative without a sign in front, if there is a difference or a sign to turn. Of a factor, the difference
+    /// may also stand within a term.
+    fn turned(self, is_factor: bool) -> Result<Form, Form> {
         match self {
             Form::Negate(inner) => Ok(*inner),
             Form::Sum(terms) if terms.iter().any(|(negative, _)| *negative) => {
@@ -192,14 +209,36 @@ impl Form {
                 if let Some(first) = turned.iter().position(|(negative, _)| !negative) {
                     let term = turned.remove(first);
                     turned.insert(0, term);
+                    // A number that is subtracted comes last.
+                    let number = turned.iter().position(|(n, t)| *n && matches!(t, Form::Number(_)));
+                    if let Some(at) = number {
+                        let number = turned.remove(at);
+                        turned.push(number);
+                    }
                 }
                 Ok(Form::Sum(turned))
+            }
+            // `a/b*(c - d) + e` has a difference within a term to turn: what is left is subtracted from it.
+            Form::Sum(mut terms) if is_factor => {
+                for at in 0..terms.len() {
+                    let term = std::mem::replace(&mut terms[at].1, Form::Name(String::new()));
+                    match term.turned(false) {
+                        Ok(turned) => {
+                            terms.remove(at);
+                            terms.iter_mut().for_each(|(negative, _)| *negative = true);
+                            terms.insert(0, (false, turned));
+                            return Ok(Form::Sum(terms));
+                        }
+                        Err(term) => terms[at].1 = term,
+                    }
+                }
+                Err(Form::Sum(terms))
             }
             Form::Product(mut factors) => {
                 // The last sum: what stands first is often a weight such as `1 - p` that reads best as it is.
                 for at in (0..factors.len()).rev() {
                     let factor = std::mem::replace(&mut factors[at], Form::Name(String::new()));
-                    match factor.turned() {
+                    match factor.turned(true) {
                         Ok(turned) => {
                             factors[at] = turned;
                             return Ok(Form::Product(factors));
@@ -209,11 +248,11 @@ impl Form {
                 }
                 Err(Form::Product(factors))
             }
-            Form::Quotient(above, below) => match above.turned() {
+            Form::Quotient(above, below) => match above.turned(true) {
                 Ok(turned) => Ok(Form::Quotient(Box::new(turned), below)),
                 // A choice below is not read as the same with its sign turned.
                 Err(above) if matches!(*below, Form::If(_)) => Err(Form::Quotient(Box::new(above), below)),
-                Err(above) => match below.turned() {
+                Err(above) => match below.turned(false) {
                     Ok(turned) => Ok(Form::Quotient(Box::new(above), Box::new(turned))),
                     Err(below) => Err(Form::Quotient(Box::new(above), Box::new(below))),
                 },
@@ -223,7 +262,7 @@ impl Form {
                 if otherwise == Form::Number(Number::ZERO) {
                     return Ok(Form::If(Box::new([condition, then.negated(), otherwise])));
                 }
-                match (then.turned(), otherwise) {
+                match (then.turned(false), otherwise) {
                     (Ok(then), Form::Negate(inner)) => Ok(Form::If(Box::new([condition, then, *inner]))),
                     (Ok(then), otherwise) => Err(Form::If(Box::new([condition, then.negated(), otherwise]))),
                     (Err(then), otherwise) => Err(Form::If(Box::new([condition, then, otherwise]))),

@@ -4,7 +4,7 @@ use super::convert::Converter;
 use super::special;
 use super::unit::Units;
 use crate::function::Function;
-use crate::graph::{Domain, Graph, IndexId, Map, NodeId, Op, Range};
+use crate::graph::{Domain, Graph, IndexId, Map, NodeId, Op, Range, orders};
 use crate::lower::Named;
 use std::collections::BTreeSet;
 
@@ -290,23 +290,6 @@ fn reorder(group: &mut Group, order: &[usize]) {
     for (_, arguments) in &mut group.members {
         *arguments = order.iter().map(|at| arguments[*at]).collect();
     }
-}
-
-/// All orders of a short list; the given one of a longer.
-fn orders<T: Copy>(items: &[T]) -> Vec<Vec<T>> {
-    if items.len() <= 1 || items.len() > 3 {
-        return vec![items.to_vec()];
-    }
-    let mut all = Vec::new();
-    for at in 0..items.len() {
-        let mut rest = items.to_vec();
-        let first = rest.remove(at);
-        for mut tail in orders(&rest) {
-            tail.insert(0, first);
-            all.push(tail);
-        }
-    }
-    all
 }
 
 fn tuples(choices: &[NodeId], length: usize) -> Vec<Vec<NodeId>> {

@@ -212,6 +212,10 @@ fn bare(form: &Form) -> String {
                 "prod" => format!("\\prod_{{{indices}}} {}", at_least(body, Tightness::Product)),
                 "max" | "min" => call(&format!("\\{name}_{{{indices}}}"), body),
                 "norm" => format!("\\left\\lVert {}\\right\\rVert_{{2,{indices}}}", expression(body)),
+                "normalize" => {
+                    let argument = expression(body);
+                    format!("\\frac{{{argument}}}{{\\left\\lVert {argument}\\right\\rVert_{{2,{indices}}}}}")
+                }
                 "softmax" => {
                     format!("\\operatorname{{softmax}}\\left({}\\right)_{{{indices}}}", expression(body))
                 }

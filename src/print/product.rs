@@ -88,6 +88,7 @@ impl Converter<'_> {
                 }
             }
         }
+        self.join_across_bar(&mut above, &mut below);
         let may_spread = self.spreads(node);
         // `x/(a*(if c then b else 0))` would be read as a choice of products.
         let is_guarded = |f: &Factor| {
@@ -111,6 +112,29 @@ impl Converter<'_> {
             }
         }
         Fraction { negative, top, bottom, guarded }
+    }
+
+    /// Powers to one whole number above and below the bar as a power of a quotient: `(a/b)^2` for `a^2/b^2`.
+    fn join_across_bar(&mut self, above: &mut Vec<Factor>, below: &mut Vec<Factor>) {
+        let whole = |f: &Factor| match &f.exponent {
+            Exponent::Number(n) if n.is_integer() && !n.is_one() => Some(n.clone()),
+            _ => None,
+        };
+        for at in (0..above.len()).rev() {
+            let Some(n) = whole(&above[at]) else { continue };
+            let Some(other) = below.iter().position(|f| whole(f).as_ref() == Some(&n)) else { continue };
+            let (top, bottom) = (above[at].base, below[other].base);
+            let quotient = self.graph.div(top, bottom);
+            let exponent = self.graph.constant(n.clone());
+            let joined = self.graph.power(quotient, exponent);
+            let (top_power, bottom_power) =
+                (self.graph.power(top, exponent), self.graph.power(bottom, exponent));
+            let is_same = self.graph.div(top_power, bottom_power) == joined;
+            if is_same && self.graph.op(quotient) == Op::Product {
+                above[at].base = quotient;
+                below.remove(other);
+            }
+        }
     }
 
     /// Whether `y*log(p)`, in a product as one factor, may stand in it as two: it is read as `xlogy` again.

@@ -4,8 +4,10 @@ use super::convert::{Converter, Occurrence};
 use super::group::{Group, Groups};
 use super::unit::Units;
 use crate::function::Function;
-use crate::graph::{Graph, IndexId, Map, NodeId, Op, Reduction};
+use crate::graph::{Graph, IndexId, Map, NodeId, Op, Reduction, Set};
 use crate::lower::Named;
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::DfsPostOrder;
 use std::collections::BTreeSet;
 
 /// How deep a printed form may become before a part of it is named. The language reads 256 levels of nesting,
@@ -41,8 +43,8 @@ pub(super) fn find(converter: &mut Converter<'_>, roots: &[NodeId], named: &[Nam
     }
     let groups = Groups::find(converter, &mut units, named);
     let choice = Choice::new(converter.graph, roots, &units, &groups);
-    let mut taken = taken_names(converter.graph, roots);
-    taken.extend(groups.all.iter().filter_map(|g| g.user_name.clone()));
+    let mut taken = Taken::new(converter.graph, roots);
+    taken.0.extend(groups.all.iter().filter_map(|g| g.user_name.clone()));
     let mut given: BTreeSet<String> = BTreeSet::new();
     // The numbers of the names `t1`, `t2`, … that were tried so far.
     let mut numbered = 1..;
@@ -53,7 +55,7 @@ pub(super) fn find(converter: &mut Converter<'_>, roots: &[NodeId], named: &[Nam
             Some(name) if !given.contains(name) => name.clone(),
             _ => invent(converter, group.shown, &taken, &mut numbered),
         };
-        taken.insert(name.clone());
+        taken.0.insert(name.clone());
         given.insert(name.clone());
         for (member, arguments) in &group.members {
             sharing
@@ -129,29 +131,23 @@ impl<'a> Choice<'a> {
 
     /// The groups that the roots reach, users before what they use, otherwise in reading order.
     fn users_first(&self, roots: &[usize]) -> Vec<usize> {
-        let mut finished = Vec::new();
-        let mut seen = vec![false; self.parts.len()];
-        let mut pending: Vec<(usize, usize)> = Vec::new();
-        for root in roots.iter().rev() {
-            if std::mem::replace(&mut seen[*root], true) {
-                continue;
+        // The walk takes the last neighbour first, and what was added first is the last neighbour. The order in
+        // which it finishes is reversed in the end, so it is to go through the parts, and the roots, backwards.
+        let mut references: DiGraph<(), (), usize> = DiGraph::default();
+        self.parts.iter().for_each(|_| {
+            references.add_node(());
+        });
+        for (at, (_, _, parts)) in self.parts.iter().enumerate() {
+            for part in parts.iter().rev() {
+                references.add_edge(NodeIndex::new(at), NodeIndex::new(*part), ());
             }
-            pending.push((*root, 0));
-            while let Some((at, next)) = pending.last_mut() {
-                let parts = &self.parts[*at].2;
-                // Backwards, because the order of finishing is reversed in the end.
-                match parts.len().checked_sub(*next + 1).map(|n| parts[n]) {
-                    Some(part) => {
-                        *next += 1;
-                        if !std::mem::replace(&mut seen[part], true) {
-                            pending.push((part, 0));
-                        }
-                    }
-                    None => {
-                        finished.push(*at);
-                        pending.pop();
-                    }
-                }
+        }
+        let mut walk = DfsPostOrder::empty(&references);
+        let mut finished = Vec::with_capacity(self.parts.len());
+        for root in roots.iter().rev() {
+            walk.move_to(NodeIndex::new(*root));
+            while let Some(group) = walk.next(&references) {
+                finished.push(group.index());
             }
         }
         finished.reverse();
@@ -196,25 +192,31 @@ impl<'a> Choice<'a> {
     }
 }
 
-/// What a new name must not be.
-fn taken_names(graph: &Graph, roots: &[NodeId]) -> BTreeSet<String> {
-    let mut taken: BTreeSet<String> = BTreeSet::new();
-    taken.extend(graph.variables().iter().map(|v| v.name.clone()));
-    taken.extend(graph.axes().iter().map(|a| a.name.clone()));
-    taken.extend(Function::ALL.iter().flat_map(|f| f.entry().names.iter().map(|n| (*n).to_owned())));
-    for node in graph.reachable(roots) {
-        if let Op::Index(index) = graph.op(node) {
-            taken.insert(graph.index_entry(index).name.clone());
+/// What a new name must not be: what the graph names, and what is given; names of functions besides.
+struct Taken(Set<String>);
+
+impl Taken {
+    fn new(graph: &Graph, roots: &[NodeId]) -> Self {
+        let variables = graph.variables().iter().map(|v| &v.name);
+        let mut names: Set<String> = variables.chain(graph.axes().iter().map(|a| &a.name)).cloned().collect();
+        for node in graph.reachable(roots) {
+            if let Op::Index(index) = graph.op(node) {
+                names.insert(graph.index_entry(index).name.clone());
+            }
         }
+        Taken(names)
     }
-    taken
+
+    fn contains(&self, name: &str) -> bool {
+        self.0.contains(name) || Function::named(name).is_some()
+    }
 }
 
 /// A readable name that is not taken.
 fn invent(
     converter: &mut Converter<'_>,
     node: NodeId,
-    taken: &BTreeSet<String>,
+    taken: &Taken,
     numbered: &mut std::ops::RangeFrom<usize>,
 ) -> String {
     let is_softmax = super::special::softmax_parts(converter.graph, node).is_some();
@@ -232,6 +234,6 @@ fn invent(
         op if op.is_condition() => &["active", "is_active", "holds"],
         _ => &["u", "v", "w"],
     };
-    let wish = wishes.iter().map(|w| (*w).to_owned()).find(|name| !taken.contains(name));
+    let wish = wishes.iter().find(|name| !taken.contains(name)).map(|name| (*name).to_owned());
     wish.or_else(|| numbered.map(|n| format!("t{n}")).find(|name| !taken.contains(name))).unwrap_or_default()
 }

@@ -4,6 +4,7 @@ use super::convert::Converter;
 use super::form::Form;
 use super::product::Fraction;
 use super::special;
+use crate::function::Function;
 use crate::graph::{NodeId, Op, Reduction};
 use crate::number::Number;
 use std::cmp::Reverse;
@@ -11,10 +12,30 @@ use std::cmp::Reverse;
 impl Converter<'_> {
     /// A sum, with a common factor in front where that saves operations.
     pub(super) fn sum(&mut self, node: NodeId) -> Form {
+        if let Some(form) = self.log_of_name(node) {
+            return form;
+        }
         if let Some(form) = self.log_softmax(node) {
             return form;
         }
         self.sum_in_order(node, false)
+    }
+
+    /// `z[t] - logsumexp[c](z)` is the logarithm of an element of a softmax: `log(p[t])`, if that goes by a name.
+    fn log_of_name(&mut self, node: NodeId) -> Option<Form> {
+        let is_total = |term: &NodeId| matches!(self.graph.op(*term), Op::Reduce(Reduction::LogSumExp, _));
+        if !self.graph.operands(node).iter().any(is_total) {
+            return None;
+        }
+        let opposite = self.graph.neg(node);
+        for (candidate, negative) in [(node, false), (opposite, true)] {
+            let element = self.graph.function(Function::Exp, &[candidate]);
+            if self.has_name(element) {
+                let log = Form::Function(Function::Log, vec![self.form(element)]);
+                return Some(if negative { log.negated() } else { log });
+            }
+        }
+        None
     }
 
     fn log_softmax(&mut self, node: NodeId) -> Option<Form> {
@@ -77,9 +98,29 @@ impl Converter<'_> {
 }
 
 /// A positive term first; a constant last, or first where it alone is positive.
+///
+/// Terms with one coefficient stand together: `2*(a + b) + c`.
 fn plain_sum(constant: &Number, terms: &[(Number, &Fraction)]) -> Form {
     let mut parts: Vec<(bool, Form)> = Vec::with_capacity(terms.len() + 1);
-    for (coefficient, term) in terms {
+    for (at, (coefficient, term)) in terms.iter().enumerate() {
+        let size = coefficient.abs();
+        let is_alike = |(other, _): &&(Number, &Fraction)| other.abs() == size;
+        let is_whole = constant.is_zero() && terms.iter().all(|t| is_alike(&t));
+        if !size.is_one() && !is_whole && terms.iter().filter(is_alike).count() > 1 {
+            if terms[..at].iter().any(|t| is_alike(&t)) {
+                continue;
+            }
+            let group: Vec<(Number, &Fraction)> = terms
+                .iter()
+                .filter(is_alike)
+                .map(|(other, term)| {
+                    let is_same = other.is_negative() == coefficient.is_negative();
+                    (if is_same { Number::ONE } else { Number::MINUS_ONE }, *term)
+                })
+                .collect();
+            parts.push((coefficient.is_negative(), scaled_form(&size, plain_sum(&Number::ZERO, &group))));
+            continue;
+        }
         let (flipped, form) = match term.times(&coefficient.abs()) {
             Form::Negate(inner) => (true, *inner),
             form => (false, form),

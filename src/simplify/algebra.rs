@@ -6,8 +6,11 @@ use crate::function::Function;
 use crate::graph::{Graph, Map, NodeId, Op, Reduction};
 use crate::number::Number;
 
-/// The most terms that multiplying out may give.
+/// The most terms of a sum that is looked at.
 const TERM_LIMIT: usize = 24;
+
+/// The most terms that multiplying out may give.
+const EXPANSION_LIMIT: usize = 12;
 
 /// Exponents up to here are multiplied out.
 const POWER_LIMIT: i64 = 2;
@@ -29,11 +32,49 @@ pub(super) fn expanded(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
             }
             None => all.push((coefficient, term)),
         }
-        if all.len() > TERM_LIMIT {
+        if all.len() > EXPANSION_LIMIT {
             return None;
         }
     }
     changed.then(|| graph.linear(total, &all))
+}
+
+/// A sum with its terms that are products of something with a sum multiplied out by that one sum: what they are then
+/// may have more in common with the other terms.
+pub(super) fn distributed(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
+    if graph.op(node) != Op::Linear {
+        return None;
+    }
+    let (constant, terms) = graph.terms(node);
+    let mut all: Vec<(Number, NodeId)> = Vec::with_capacity(terms.len() + 2);
+    let mut changed = false;
+    for (coefficient, term) in terms {
+        let factors = if graph.op(term) == Op::Product { graph.operands(term).to_vec() } else { Vec::new() };
+        // The longest sum: `1 - p` is better left alone.
+        let sum = (0..factors.len())
+            .filter(|at| graph.op(factors[*at]) == Op::Linear)
+            .max_by_key(|at| (std::cmp::Reverse(graph.look(factors[*at]).size), *at))
+            .filter(|at| {
+                let operands = graph.operands(factors[*at]);
+                operands.iter().any(|o| matches!(graph.op(*o), Op::Product | Op::Power))
+            });
+        let Some(at) = sum else {
+            all.push((coefficient, term));
+            continue;
+        };
+        let others: Vec<NodeId> = (0..factors.len()).filter(|n| *n != at).map(|n| factors[n]).collect();
+        let others = graph.mul(&others);
+        let (inner_constant, inner) = graph.terms(factors[at]);
+        changed = true;
+        for (own, part) in inner {
+            all.push((own.checked_mul(&coefficient)?, graph.mul(&[part, others])));
+        }
+        all.push((inner_constant.checked_mul(&coefficient)?, others));
+        if all.len() > EXPANSION_LIMIT {
+            return None;
+        }
+    }
+    changed.then(|| graph.linear(constant, &all))
 }
 
 /// A product over its sums; `None` where there is no sum to multiply out.
@@ -64,6 +105,9 @@ fn expanded_product(graph: &mut Graph, node: NodeId) -> Option<(Number, Vec<(Num
     let mut result: Vec<(Number, NodeId)> = vec![(Number::ONE, rest)];
     for sum in sums {
         let (constant, terms) = graph.terms(sum);
+        if result.len() * (terms.len() + usize::from(!constant.is_zero())) > EXPANSION_LIMIT {
+            return None;
+        }
         let mut next = Vec::with_capacity(result.len() * (terms.len() + 1));
         for (c, t) in &result {
             if !constant.is_zero() {
@@ -72,9 +116,6 @@ fn expanded_product(graph: &mut Graph, node: NodeId) -> Option<(Number, Vec<(Num
             for (own, term) in &terms {
                 next.push((c.checked_mul(own)?, graph.mul(&[*t, *term])));
             }
-        }
-        if next.len() > TERM_LIMIT {
-            return None;
         }
         result = next;
     }
@@ -148,8 +189,9 @@ fn softmax_factors(graph: &mut Graph, node: NodeId) -> Option<Vec<(NodeId, NodeI
     (left == 0).then_some(factors)
 }
 
-/// Sums with a factor that several terms share taken out of them: one proposal for each way to do so.
-pub(super) fn factored(graph: &mut Graph, node: NodeId) -> Vec<NodeId> {
+/// Sums with a factor that several terms share taken out of them: one proposal for each way to do so. Of the factors
+/// that not all terms share, the first `most` are tried.
+pub(super) fn factored(graph: &mut Graph, node: NodeId, most: usize) -> Vec<NodeId> {
     if graph.op(node) != Op::Linear {
         return Vec::new();
     }
@@ -173,21 +215,18 @@ pub(super) fn factored(graph: &mut Graph, node: NodeId) -> Vec<NodeId> {
     // All that is common to all terms, at once.
     if constant.is_zero() {
         for highest in [false, true] {
-            if let Some(common) = common_factor(graph, &parts, &order, &users, terms.len(), highest) {
-                proposals.extend(divided(
-                    graph,
-                    &constant,
-                    &terms,
-                    &common,
-                    &(0..terms.len()).collect::<Vec<_>>(),
-                ));
-            }
+            let common = common_factors(graph, &parts, &order, &users, terms.len(), highest);
+            let all: Vec<usize> = (0..terms.len()).collect();
+            proposals.extend(divided(graph, &constant, &terms, &parts, &common, &all));
         }
     }
-    // One factor that some terms share.
-    for base in order {
+    // One factor that some terms share; of many, those that most terms share.
+    let mut shared: Vec<NodeId> = order.into_iter().filter(|base| users[base].len() > 1).collect();
+    shared.sort_by_key(|base| std::cmp::Reverse(users[base].len()));
+    shared.truncate(most);
+    for base in shared {
         let group = users[&base].clone();
-        if group.len() < 2 || group.len() == terms.len() && constant.is_zero() && terms.len() > 4 {
+        if group.len() == terms.len() && constant.is_zero() && terms.len() > 4 {
             continue;
         }
         let exponents: Vec<NodeId> = group
@@ -196,30 +235,24 @@ pub(super) fn factored(graph: &mut Graph, node: NodeId) -> Vec<NodeId> {
             .collect();
         let Some(exponent) = extreme_exponent(graph, &exponents, false) else { continue };
         // What several terms share beside it goes out with it.
-        let mut common = vec![graph.power(base, exponent)];
-        let shared: Vec<(NodeId, NodeId)> = parts[group[0]]
-            .iter()
-            .copied()
-            .filter(|(b, e)| *b != base && group.iter().all(|at| parts[*at].contains(&(*b, *e))))
-            .collect();
-        for (b, e) in shared {
-            common.push(graph.power(b, e));
-        }
-        let common = graph.mul(&common);
-        proposals.extend(divided(graph, &constant, &terms, &common, &group));
+        let mut common = vec![(base, exponent)];
+        let is_shared =
+            |(b, e): &&(NodeId, NodeId)| *b != base && group.iter().all(|at| parts[*at].contains(&(*b, *e)));
+        common.extend(parts[group[0]].iter().filter(is_shared));
+        proposals.extend(divided(graph, &constant, &terms, &parts, &common, &group));
     }
     proposals
 }
 
-/// The product of what all terms have, each with its lowest (or highest) exponent.
-fn common_factor(
+/// What all terms have, each with its lowest (or highest) exponent.
+fn common_factors(
     graph: &mut Graph,
     parts: &[Vec<(NodeId, NodeId)>],
     order: &[NodeId],
     users: &Map<NodeId, Vec<usize>>,
     count: usize,
     highest: bool,
-) -> Option<NodeId> {
+) -> Vec<(NodeId, NodeId)> {
     let mut common = Vec::new();
     for base in order.iter().filter(|b| users[b].len() == count) {
         let exponents: Vec<NodeId> =
@@ -229,10 +262,10 @@ fn common_factor(
         let is_below = exponents.iter().any(|e| graph.as_constant(*e).is_some_and(Number::is_negative));
         let highest = highest && (is_below || graph.interval(*base).is_positive());
         if let Some(exponent) = extreme_exponent(graph, &exponents, highest) {
-            common.push(graph.power(*base, exponent));
+            common.push((*base, exponent));
         }
     }
-    (!common.is_empty()).then(|| graph.mul(&common))
+    common
 }
 
 /// The lowest or highest of exponents that differ by numbers.
@@ -263,19 +296,34 @@ fn guard(graph: &Graph, term: NodeId) -> Option<NodeId> {
     }
 }
 
-/// Whether `factor`, which all of `terms` have, may stand in front of their sum.
+/// Whether the power of `base` to `exponent` may stand in front of the sum of the terms with these factors.
 ///
-/// What stands under a guard need not be defined where the guard does not hold. Outside it must be: because a term
-/// without a guard has it as well, because it brings the guard along, or because it is defined everywhere.
-fn may_leave_guards(graph: &mut Graph, terms: &[NodeId], factor: NodeId) -> bool {
-    let own = guard(graph, factor);
-    let leaves = |graph: &Graph, term: NodeId| {
-        let guard = guard(graph, term);
-        guard.is_some() && guard != own
-    };
-    !terms.iter().all(|t| guard(graph, *t).is_some()) || terms.iter().all(|t| !leaves(graph, *t)) || {
+/// What stands under a guard need not be defined where the guard does not hold. Outside it must be: because it brings
+/// its guard along, because a term without a guard has it as well, or because it is defined everywhere. That the base is
+/// there without a guard is enough for a whole positive power.
+fn may_leave_guards(
+    graph: &mut Graph,
+    terms: &[NodeId],
+    parts: &[&Vec<(NodeId, NodeId)>],
+    (base, exponent): (NodeId, NodeId),
+) -> bool {
+    let own = guard(graph, base);
+    let guards: Vec<Option<NodeId>> = terms.iter().map(|t| guard(graph, *t)).collect();
+    if guards.iter().all(|g| g.is_none() || *g == own) {
+        return true;
+    }
+    let number = graph.as_constant(exponent).cloned();
+    let is_negative = |graph: &Graph, e: NodeId| graph.as_constant(e).is_some_and(Number::is_negative);
+    let is_whole = number.as_ref().is_some_and(|n| n.is_integer() && n.is_positive());
+    let is_below = number.as_ref().is_some_and(Number::is_negative);
+    let in_the_open = guards.iter().zip(parts).filter(|(g, _)| g.is_none()).any(|(_, part)| {
+        part.iter()
+            .any(|(b, e)| *b == base && (*e == exponent || is_whole || is_below && is_negative(graph, *e)))
+    });
+    in_the_open || {
         let around: Vec<_> = terms.iter().flat_map(|t| graph.free_indices(*t)).copied().collect();
-        graph.is_defined_everywhere(factor, &around)
+        let power = graph.power(base, exponent);
+        graph.is_defined_everywhere(power, &around)
     }
 }
 
@@ -284,14 +332,24 @@ fn divided(
     graph: &mut Graph,
     constant: &Number,
     terms: &[(Number, NodeId)],
-    common: &NodeId,
+    parts: &[Vec<(NodeId, NodeId)>],
+    common: &[(NodeId, NodeId)],
     group: &[usize],
 ) -> Option<NodeId> {
-    let guarded: Vec<NodeId> = group.iter().map(|at| terms[*at].1).collect();
-    if !may_leave_guards(graph, &guarded, *common) {
+    let grouped: Vec<NodeId> = group.iter().map(|at| terms[*at].1).collect();
+    let grouped_parts: Vec<&Vec<(NodeId, NodeId)>> = group.iter().map(|at| &parts[*at]).collect();
+    let mut powers = Vec::with_capacity(common.len());
+    for (base, exponent) in common {
+        if !may_leave_guards(graph, &grouped, &grouped_parts, (*base, *exponent)) {
+            return None;
+        }
+        powers.push(graph.power(*base, *exponent));
+    }
+    if powers.is_empty() {
         return None;
     }
-    let inverse = graph.powi(*common, -1);
+    let common = graph.mul(&powers);
+    let inverse = graph.powi(common, -1);
     let mut inside: Vec<(Number, NodeId)> = Vec::new();
     let mut outside: Vec<(Number, NodeId)> = Vec::new();
     for (at, (coefficient, term)) in terms.iter().enumerate() {
@@ -302,7 +360,7 @@ fn divided(
         }
     }
     let sum = graph.linear(Number::ZERO, &inside);
-    let product = graph.mul(&[*common, sum]);
+    let product = graph.mul(&[common, sum]);
     outside.push((Number::ONE, product));
     Some(graph.linear(constant.clone(), &outside))
 }
@@ -364,4 +422,80 @@ pub(super) fn over_common_denominator(graph: &mut Graph, node: NodeId) -> Option
     let numerator = expanded(graph, numerator).unwrap_or(numerator);
     below.push(numerator);
     Some(graph.mul(&below))
+}
+
+/// A product with a sum in it, where what stands beside the sum cancels what stands below its terms: `p*(a + b/p)` is
+/// `a*p + b`, and `1/(e*(a + b/e))` is `1/(a*e + b)`.
+pub(super) fn cancelled(graph: &mut Graph, node: NodeId) -> Vec<NodeId> {
+    let own = factors(graph, node);
+    let mut proposals = Vec::new();
+    for (at, (sum, exponent)) in own.iter().enumerate() {
+        let is_unit = graph.as_constant(*exponent).is_some_and(Number::is_unit);
+        if graph.op(*sum) != Op::Linear || !is_unit {
+            continue;
+        }
+        // 1 above the bar, -1 below it.
+        let side = if graph.is_one(*exponent) { 1 } else { -1 };
+        let (constant, terms) = graph.terms(*sum);
+        if terms.len() > TERM_LIMIT {
+            continue;
+        }
+        let below = denominators(graph, &terms);
+        let (mut multiplier, mut rest) = (Vec::new(), Vec::new());
+        for (n, (base, exponent)) in own.iter().enumerate() {
+            if n == at {
+                continue;
+            }
+            let known = below.iter().find(|(b, _)| b == base).map(|(_, power)| -power);
+            let taken = match (known, graph.as_constant(*exponent)) {
+                (None, _) => 0,
+                (Some(power), Some(own)) => own.to_i64().map_or(0, |own| power.min(side * own).max(0)),
+                // A power to a name keeps the rest of it.
+                (Some(power), None) => power,
+            };
+            if taken > 0 {
+                multiplier.push(graph.powi(*base, taken));
+                let lowered = graph.linear(Number::integer(-side * taken), &[(Number::ONE, *exponent)]);
+                rest.push(graph.power(*base, lowered));
+            } else {
+                rest.push(graph.power(*base, *exponent));
+            }
+        }
+        if multiplier.is_empty() {
+            continue;
+        }
+        let multiplier = graph.mul(&multiplier);
+        let mut inside: Vec<(Number, NodeId)> = Vec::with_capacity(terms.len() + 1);
+        for (coefficient, term) in terms {
+            inside.push((coefficient, graph.mul(&[term, multiplier])));
+        }
+        inside.push((constant, multiplier));
+        let inside = graph.linear(Number::ZERO, &inside);
+        let expanded = expanded(graph, inside);
+        for inside in [inside].into_iter().chain(expanded) {
+            let mut all = rest.clone();
+            all.push(graph.powi(inside, side));
+            proposals.push(graph.mul(&all));
+        }
+    }
+    proposals
+}
+
+/// The lowest power of each base that stands below one of `terms`.
+fn denominators(graph: &mut Graph, terms: &[(Number, NodeId)]) -> Vec<(NodeId, i64)> {
+    let mut below: Vec<(NodeId, i64)> = Vec::new();
+    for (_, term) in terms {
+        if guard(graph, *term).is_some() {
+            continue;
+        }
+        for (base, exponent) in factors(graph, *term) {
+            let exponent = graph.as_constant(exponent).and_then(Number::to_i64);
+            let Some(n) = exponent.filter(|n| *n < 0) else { continue };
+            match below.iter_mut().find(|(known, _)| *known == base) {
+                Some((_, power)) => *power = (*power).min(n),
+                None => below.push((base, n)),
+            }
+        }
+    }
+    below
 }

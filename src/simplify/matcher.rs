@@ -17,12 +17,13 @@ pub(super) struct Match {
     indices: Vec<(String, Vec<IndexId>)>,
 }
 
-/// The node with the first match of `rule` replaced at its root.
-pub(super) fn apply(graph: &mut Graph, rule: &Rule, node: NodeId) -> Option<NodeId> {
+/// The node with the first match of `rule` replaced at its root, and the guard that was proved, if the rule has one
+/// that says something of variables.
+pub(super) fn apply(graph: &mut Graph, rule: &Rule, node: NodeId) -> Option<(NodeId, Option<NodeId>)> {
     let (before, pattern) = (rule.before, &rule.graph);
     match (pattern.op(before), graph.op(node)) {
         (Op::Linear, Op::Linear) => apply_to_sum(graph, rule, node),
-        (Op::Product, Op::Product | Op::Linear) => apply_to_product(graph, rule, node),
+        (Op::Product, Op::Product) => apply_to_product(graph, rule, node),
         (a, b) if std::mem::discriminant(&a) == std::mem::discriminant(&b) => {
             let found = find(graph, pattern, before, node, Match::default())?;
             finish(graph, rule, &found)
@@ -31,10 +32,14 @@ pub(super) fn apply(graph: &mut Graph, rule: &Rule, node: NodeId) -> Option<Node
     }
 }
 
-fn apply_to_sum(graph: &mut Graph, rule: &Rule, node: NodeId) -> Option<NodeId> {
+/// A right side, and the guard.
+type Replacement = (NodeId, Option<NodeId>);
+
+fn apply_to_sum(graph: &mut Graph, rule: &Rule, node: NodeId) -> Option<Replacement> {
     let (constant, wanted) = rule.graph.terms(rule.before);
     let (own_constant, terms) = graph.terms(node);
-    if terms.len() < wanted.len() || terms.len() > 12 {
+    let is_there = |want: NodeId| terms.iter().any(|(_, t)| may_match(graph, &rule.graph, want, *t));
+    if terms.len() < wanted.len() || terms.len() > 12 || !wanted.iter().all(|(_, want)| is_there(*want)) {
         return None;
     }
     for (coefficient, _) in &terms {
@@ -49,24 +54,39 @@ fn apply_to_sum(graph: &mut Graph, rule: &Rule, node: NodeId) -> Option<NodeId> 
         if !constant.is_zero() && !left.is_zero() {
             continue;
         }
-        let Some(after) = finish(graph, rule, &found) else { continue };
+        let Some((after, guard)) = finish(graph, rule, &found) else { continue };
         let mut result = rest;
         result.push((ratio, after));
-        return Some(graph.linear(left, &result));
+        return Some((graph.linear(left, &result), guard));
     }
     None
 }
 
-fn apply_to_product(graph: &mut Graph, rule: &Rule, node: NodeId) -> Option<NodeId> {
-    let wanted = rule.graph.operands(rule.before).to_vec();
-    let factors = factor_list(graph, node)?;
-    if factors.len() < wanted.len() || factors.len() > 12 {
+fn apply_to_product(graph: &mut Graph, rule: &Rule, node: NodeId) -> Option<Replacement> {
+    let wanted = rule.graph.operands(rule.before);
+    let own = graph.operands(node);
+    let is_there = |want: NodeId| own.iter().any(|f| may_match(graph, &rule.graph, want, *f));
+    if own.len() < wanted.len() || own.len() > 12 || !wanted.iter().all(|want| is_there(*want)) {
         return None;
     }
+    let wanted = wanted.to_vec();
+    let factors = factor_list(graph, node)?;
     let (found, rest) = match_factors(graph, &rule.graph, &wanted, &factors, Match::default())?;
+    let (after, guard) = finish(graph, rule, &found)?;
     let mut result = rest;
-    result.push(finish(graph, rule, &found)?);
-    Some(graph.mul(&result))
+    result.push(after);
+    Some((graph.mul(&result), guard))
+}
+
+/// Whether a part of a pattern may stand for `node` or, where that is a power, for its base: a look at the operations,
+/// which settles most cases.
+fn may_match(graph: &Graph, pattern: &Graph, wanted: NodeId, node: NodeId) -> bool {
+    let alike = |node: NodeId| match (pattern.op(wanted), graph.op(node)) {
+        (Op::Access(_) | Op::Linear, _) => true,
+        (Op::Reduce(a, _), Op::Reduce(b, _)) => a == b,
+        (a, b) => a == b,
+    };
+    alike(node) || graph.op(node) == Op::Power && alike(graph.operands(node)[0])
 }
 
 /// The factors of a product, the number in front of it among them.
@@ -84,14 +104,16 @@ fn factor_list(graph: &mut Graph, node: NodeId) -> Option<Vec<NodeId>> {
 }
 
 /// Checks the guard and builds the right side.
-fn finish(graph: &mut Graph, rule: &Rule, found: &Match) -> Option<NodeId> {
+fn finish(graph: &mut Graph, rule: &Rule, found: &Match) -> Option<Replacement> {
+    let mut proved = None;
     if let Some(guard) = rule.guard {
         let condition = instantiate(graph, rule, guard, found)?;
         if !super::prove::holds(graph, condition) {
             return None;
         }
+        proved = (!matches!(graph.op(condition), Op::Truth(_))).then_some(condition);
     }
-    instantiate(graph, rule, rule.after, found)
+    Some((instantiate(graph, rule, rule.after, found)?, proved))
 }
 
 fn match_terms(
@@ -135,6 +157,13 @@ fn match_factors(
                     _ => (*candidate, None),
                 }
             }
+            // `cosh(x)^(-2)` holds a `cosh(x)^(-1)`.
+            (Op::Power, &[base, exponent]) if is_inverse(pattern, *factor) => {
+                match graph.as_constant(exponent).and_then(Number::to_i64) {
+                    Some(n) if n < -1 => (graph.powi(base, -1), Some(graph.powi(base, n + 1))),
+                    _ => (*candidate, None),
+                }
+            }
             _ => (*candidate, None),
         };
         let Some(next) = find(graph, pattern, *factor, base, found.clone()) else { continue };
@@ -146,6 +175,11 @@ fn match_factors(
         }
     }
     None
+}
+
+fn is_inverse(pattern: &Graph, node: NodeId) -> bool {
+    pattern.op(node) == Op::Power
+        && pattern.as_constant(pattern.operands(node)[1]) == Some(&Number::MINUS_ONE)
 }
 
 /// Extends `found` so that `wanted` stands for `node`. Patterns are small, so recursion is shallow.

@@ -2,26 +2,52 @@
 //!
 //! Two kinds of step: the rules of the `.loss` files beside this one, which are data, and the algebra of sums,
 //! products, choices and reductions, which works on the canonical form as a whole. Every step refines: where the
-//! original is defined, the result is defined and equal. A proposal is kept only if it is shorter, so that the
-//! result is never longer than the input; the work is bounded by a number of steps.
+//! original is defined, the result is defined and equal. The result is never longer than the input; the work is
+//! bounded by a number of steps.
 
 mod algebra;
 mod branch;
 mod cost;
+mod engine;
+mod guard;
 mod matcher;
 mod prove;
 mod rule;
+mod sharing;
 mod sums;
 
 pub(crate) use rule::read_files;
-pub use rule::{Rule, rules};
+pub use rule::{Rule, Use, rules};
 
-use crate::graph::{Graph, Map, NodeId, Op};
-use cost::Costs;
+use crate::graph::{Graph, Map, NodeId};
+use engine::Simplifier;
+use std::sync::Arc;
 
 /// `node` after one application of `rule` at it, if the rule matches and its guard can be proved.
 pub fn apply_rule(graph: &mut Graph, rule: &Rule, node: NodeId) -> Option<NodeId> {
-    matcher::apply(graph, rule, node)
+    matcher::apply(graph, rule, node).map(|(after, _)| after)
+}
+
+/// One rewriting of a part of an expression.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The name of the rule or of the kind of algebra.
+    pub rule: &'static str,
+    /// The part as it was.
+    pub before: NodeId,
+    /// What took its place.
+    pub after: NodeId,
+    /// A fact that it relies on.
+    pub fact: Option<Fact>,
+}
+
+/// Something that follows from the declarations.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fact {
+    /// A sum over a simplex is 1: in the language.
+    SumsToOne(String),
+    /// A condition that holds for all inputs as declared.
+    Holds(NodeId),
 }
 
 /// What simplification gives.
@@ -29,215 +55,103 @@ pub fn apply_rule(graph: &mut Graph, rule: &Rule, node: NodeId) -> Option<NodeId
 pub struct Simplified {
     /// The shorter form.
     pub node: NodeId,
-    /// The declared facts that it relies on, in the language.
-    pub assumptions: Vec<String>,
+    /// The facts that it relies on.
+    pub facts: Vec<Fact>,
+    /// Every rewriting on the way, in order; those of expressions that it was simplified with are among them.
+    pub steps: Arc<Vec<Step>>,
 }
-
-/// The most nodes that are looked at.
-const STEP_LIMIT: usize = 20_000;
-
-/// How often the whole expression is gone through.
-const ROUND_LIMIT: usize = 6;
-
-/// Rewritings of one node in a row.
-const CHAIN_LIMIT: usize = 12;
 
 /// The shortest form of `node` that the rules and the algebra lead to.
 pub fn simplify(graph: &mut Graph, node: NodeId) -> Simplified {
-    simplify_with(graph, node, &mut [])
+    simplify_all(graph, &[node]).remove(0)
 }
 
-/// The same; `others` become their shortest forms too, worked out together with that of `node`.
-pub fn simplify_with(graph: &mut Graph, node: NodeId, others: &mut [NodeId]) -> Simplified {
-    let mut simplifier = Simplifier {
-        graph,
-        costs: Costs::default(),
-        assumptions: Vec::new(),
-        done: Map::default(),
-        steps: 0,
-    };
-    let mut current = node;
-    for _ in 0..ROUND_LIMIT {
-        // What one round brings together, the next can look at.
-        simplifier.done.clear();
-        let next = simplifier.bottom_up(current);
-        if next == current {
+/// The shortest form of each of `nodes`, alone; faster than one by one where they are parts of one another.
+pub fn simplify_each(graph: &mut Graph, nodes: &[NodeId]) -> Vec<NodeId> {
+    let mut simplifier = Simplifier::new(graph);
+    nodes.iter().map(|node| simplifier.run(&[*node])[0]).collect()
+}
+
+/// The shortest forms of several expressions that belong together, such as the gradients of one loss.
+///
+/// Each is as short as it can be, or all use what the others need as well, whichever is shorter with what they share
+/// counted once.
+pub fn simplify_all(graph: &mut Graph, nodes: &[NodeId]) -> Vec<Simplified> {
+    let mut simplifier = Simplifier::new(graph);
+    let mut results: Vec<NodeId> = nodes.iter().map(|node| simplifier.run(&[*node])[0]).collect();
+    let mut log = std::mem::take(&mut simplifier.log);
+    if nodes.len() > 1 {
+        let mut simplifier = Simplifier::new(graph);
+        let together = simplifier.run(nodes);
+        if simplifier.total(&together) < simplifier.total(&results) {
+            results = together;
+            log = std::mem::take(&mut simplifier.log);
+        }
+    }
+    let steps = Arc::new(log);
+    nodes.iter().zip(results).map(|(start, node)| Simplified::new(graph, *start, node, &steps)).collect()
+}
+
+impl Simplified {
+    /// `node` as it is.
+    pub fn unchanged(node: NodeId) -> Simplified {
+        Simplified { node, facts: Vec::new(), steps: Arc::default() }
+    }
+
+    fn new(graph: &mut Graph, start: NodeId, node: NodeId, steps: &Arc<Vec<Step>>) -> Simplified {
+        let mut facts: Vec<Fact> = Vec::new();
+        // Facts count where the steps that rely on them belong to this expression.
+        if steps.iter().any(|step| step.fact.is_some()) {
+            for (at, _) in replayed(graph, start, steps, node) {
+                facts.extend(at.and_then(|at| steps[at].fact.clone()));
+            }
+            facts.sort();
+            facts.dedup();
+        }
+        Simplified { node, facts, steps: steps.clone() }
+    }
+}
+
+/// The loss `roots` with the functions that it spells out recognised, so that its derivative is that of a short form;
+/// and the steps.
+///
+/// The derivative stays the same, at kinks as well.
+pub fn recognise(graph: &mut Graph, roots: &[NodeId]) -> (Vec<NodeId>, Vec<Step>) {
+    let mut simplifier = Simplifier::new(graph);
+    let recognised = engine::recognised(&mut simplifier, roots);
+    (recognised, simplifier.log)
+}
+
+/// `start` as it is after each of `steps` that changes it, with the step's rule; the last is `end`.
+///
+/// A step rewrites a part wherever it occurs. Parts that were worked out together may meet in another order here:
+/// what then is still missing is the last step, named `collect`.
+pub fn replay(graph: &mut Graph, start: NodeId, steps: &[Step], end: NodeId) -> Vec<(&'static str, NodeId)> {
+    let lines = replayed(graph, start, steps, end);
+    lines.into_iter().map(|(at, node)| (at.map_or("collect", |at| steps[at].rule), node)).collect()
+}
+
+/// The same with the positions of the steps.
+fn replayed(graph: &mut Graph, start: NodeId, steps: &[Step], end: NodeId) -> Vec<(Option<usize>, NodeId)> {
+    let mut lines: Vec<(Option<usize>, NodeId)> = Vec::new();
+    let mut current = start;
+    for (at, step) in steps.iter().enumerate() {
+        if current == end {
             break;
         }
-        current = next;
-    }
-    // A fact that was used on the way counts only if the result needs it, which is not known: list all.
-    let mut assumptions = std::mem::take(&mut simplifier.assumptions);
-    assumptions.sort();
-    assumptions.dedup();
-    for other in others {
-        // Mostly parts of what was simplified just now.
-        for _ in 0..ROUND_LIMIT {
-            let next = simplifier.bottom_up(*other);
-            if next == *other {
-                break;
-            }
-            *other = next;
+        if step.before > current {
+            // What is newer than the whole is no part of it.
+            continue;
+        }
+        let replacements: Map<NodeId, NodeId> = [(step.before, step.after)].into_iter().collect();
+        let next = graph.replace(current, &replacements);
+        if next != current {
+            current = next;
+            lines.push((Some(at), current));
         }
     }
-    Simplified { node: current, assumptions }
-}
-
-struct Simplifier<'g> {
-    graph: &'g mut Graph,
-    costs: Costs,
-    assumptions: Vec<String>,
-    /// Results of nodes that were simplified before.
-    done: Map<NodeId, NodeId>,
-    steps: usize,
-}
-
-impl Simplifier<'_> {
-    /// Simplifies operands before users.
-    fn bottom_up(&mut self, root: NodeId) -> NodeId {
-        for node in self.graph.reachable(&[root]) {
-            if self.done.contains_key(&node) {
-                continue;
-            }
-            let operands: Vec<NodeId> =
-                self.graph.operands(node).iter().map(|o| self.done.get(o).copied().unwrap_or(*o)).collect();
-            let rebuilt = if operands == self.graph.operands(node) {
-                node
-            } else {
-                self.graph.rebuild(node, &operands)
-            };
-            let result = self.at(rebuilt);
-            self.done.insert(node, result);
-            self.done.insert(result, result);
-        }
-        self.done[&root]
+    if current != end {
+        lines.push((None, end));
     }
-
-    /// Rewrites one node until nothing shortens it.
-    fn at(&mut self, node: NodeId) -> NodeId {
-        let mut current = node;
-        for _ in 0..CHAIN_LIMIT {
-            if self.steps >= STEP_LIMIT {
-                return current;
-            }
-            self.steps += 1;
-            match self.rewritten(current).or_else(|| self.shortened(current)) {
-                Some(next) if next != current => current = next,
-                _ => break,
-            }
-        }
-        current
-    }
-
-    /// By the first rule that applies.
-    fn rewritten(&mut self, node: NodeId) -> Option<NodeId> {
-        let op = self.graph.op(node);
-        if matches!(op, Op::Constant(_) | Op::Access(_) | Op::Index(_) | Op::Size(_) | Op::Pi) {
-            return None;
-        }
-        if let Some((one, fact)) = sums::of_simplex(self.graph, node) {
-            self.assumptions.push(fact);
-            return Some(one);
-        }
-        if let Some(factored) = branch::multiples(self.graph, node) {
-            return Some(factored);
-        }
-        for rule in rules() {
-            if let Some(after) = matcher::apply(self.graph, rule, node)
-                && after != node
-            {
-                return Some(after);
-            }
-        }
-        None
-    }
-
-    /// By the shortest proposal of the algebra, if it is shorter than the node is.
-    fn shortened(&mut self, node: NodeId) -> Option<NodeId> {
-        let mut proposals: Vec<NodeId> = Vec::new();
-        match self.graph.op(node) {
-            Op::Linear => {
-                proposals.extend(algebra::factored(self.graph, node));
-                proposals.extend(algebra::over_common_denominator(self.graph, node));
-                proposals.extend(algebra::expanded(self.graph, node));
-                proposals.extend(sums::joined(self.graph, node));
-            }
-            Op::Product => {
-                proposals.extend(algebra::expanded(self.graph, node));
-                proposals.extend(branch::merged(self.graph, node));
-                proposals.extend(branch::distributed(self.graph, node));
-            }
-            Op::Power => proposals.extend(algebra::expanded(self.graph, node)),
-            Op::If => {
-                proposals.extend(branch::informed(self.graph, node));
-                proposals.extend(branch::shared_factor(self.graph, node));
-            }
-            Op::Reduce(..) => proposals.extend(sums::split(self.graph, node)),
-            _ => {}
-        }
-        let mut best = node;
-        for proposal in proposals {
-            // What a proposal leads to within a few steps is what counts.
-            let polished = self.polished(proposal);
-            if self.costs.difference(self.graph, polished, best) < 0 {
-                best = polished;
-            }
-        }
-        (best != node).then_some(best)
-    }
-
-    /// A proposal with the factors and branches that it is made of shortened once.
-    fn polished(&mut self, node: NodeId) -> NodeId {
-        let operands = self.graph.operands(node).to_vec();
-        match self.graph.op(node) {
-            Op::Product | Op::If => {
-                let better: Vec<NodeId> = operands.iter().map(|o| self.once(*o)).collect();
-                if better == operands { node } else { self.graph.rebuild(node, &better) }
-            }
-            Op::Linear => {
-                let mut better = operands.clone();
-                for at in (2..operands.len()).step_by(2) {
-                    better[at] = self.once(operands[at]);
-                }
-                let node = if better == operands { node } else { self.graph.rebuild(node, &better) };
-                self.once(node)
-            }
-            _ => node,
-        }
-    }
-
-    /// The shortest of the cheap proposals for a node.
-    fn once(&mut self, node: NodeId) -> NodeId {
-        self.steps += 1;
-        if self.steps >= STEP_LIMIT {
-            return node;
-        }
-        let mut best = node;
-        let mut proposals: Vec<NodeId> = Vec::new();
-        match self.graph.op(node) {
-            Op::Linear => {
-                proposals.extend(self.rewritten(node));
-                proposals.extend(algebra::factored(self.graph, node));
-                proposals.extend(algebra::over_common_denominator(self.graph, node));
-            }
-            Op::Product => {
-                let expanded = algebra::expanded(self.graph, node);
-                if let Some(expanded) = expanded {
-                    proposals.push(expanded);
-                    proposals.extend(algebra::factored(self.graph, expanded));
-                }
-            }
-            Op::If => proposals.extend(branch::shared_factor(self.graph, node)),
-            Op::Reduce(..) => {
-                proposals.extend(self.rewritten(node));
-            }
-            _ => {}
-        }
-        for proposal in proposals {
-            if self.costs.difference(self.graph, proposal, best) < 0 {
-                best = proposal;
-            }
-        }
-        best
-    }
+    lines
 }

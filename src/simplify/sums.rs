@@ -1,5 +1,7 @@
 //! Reductions: sums term by term, and what is declared of a simplex.
 
+use super::Fact;
+use crate::function::Function;
 use crate::graph::{Domain, Graph, NodeId, Op, Reduction};
 use crate::number::Number;
 
@@ -22,8 +24,8 @@ pub(super) fn split(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
     Some(graph.linear(Number::ZERO, &sums))
 }
 
-/// The sum of a simplex over its last axis is 1. Also gives the fact in words.
-pub(super) fn of_simplex(graph: &mut Graph, node: NodeId) -> Option<(NodeId, String)> {
+/// The sum of a simplex over its last axis is 1. Also gives the fact.
+pub(super) fn of_simplex(graph: &mut Graph, node: NodeId) -> Option<(NodeId, Fact)> {
     let Op::Reduce(Reduction::Sum, list) = graph.op(node) else { return None };
     let &[index] = graph.bound_indices(list) else { return None };
     let body = graph.operands(node)[0];
@@ -38,8 +40,29 @@ pub(super) fn of_simplex(graph: &mut Graph, node: NodeId) -> Option<(NodeId, Str
     if !is_whole_axis || graph.range(index) != graph.axis_range(axis) {
         return None;
     }
-    let fact = format!("sum[{}]({name}) = 1", graph.axis(axis).name);
+    let fact = Fact::SumsToOne(format!("sum[{}]({name}) = 1", graph.axis(axis).name));
     Some((graph.integer(1), fact))
+}
+
+/// A softmax sums to 1 over its axis.
+pub(super) fn of_softmax(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
+    let Op::Reduce(Reduction::Sum, _) = graph.op(node) else { return None };
+    let body = graph.operands(node)[0];
+    let (Op::Function(Function::Exp), &[argument]) = (graph.op(body), graph.operands(body)) else {
+        return None;
+    };
+    let is_total = |n: &NodeId| matches!(graph.op(*n), Op::Reduce(Reduction::LogSumExp, _));
+    if graph.op(argument) != Op::Linear || !graph.operands(argument).iter().any(is_total) {
+        return None;
+    }
+    let (indices, body, _) = graph.open(node);
+    let argument = graph.operands(body)[0];
+    let (_, terms) = graph.terms(argument);
+    let is_total = |graph: &Graph, n: NodeId| matches!(graph.op(n), Op::Reduce(Reduction::LogSumExp, _));
+    let (_, total) = terms.iter().find(|(c, t)| *c == Number::MINUS_ONE && is_total(graph, *t))?;
+    let shifted = graph.add(&[argument, *total]);
+    let own = graph.reduce(Reduction::LogSumExp, &indices, shifted, None);
+    (own == *total).then(|| graph.integer(1))
 }
 
 /// Sums over the same indices are one: `sum[c](a) + sum[c](b)` is `sum[c](a + b)`.

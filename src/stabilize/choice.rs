@@ -297,11 +297,12 @@ fn multiplied_into_sum(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
             if other == at {
                 continue;
             }
+            // `x^(n + 1)` has a factor x as well.
             let (base, exponent) = match (graph.op(*factor), graph.operands(*factor)) {
-                (Op::Power, &[base, exponent]) => (base, graph.as_constant(exponent).cloned()),
-                _ => (*factor, Some(Number::ONE)),
+                (Op::Power, &[base, exponent]) => (base, graph.terms(exponent).0),
+                _ => (*factor, Number::ONE),
             };
-            let rises = exponent.is_some_and(|n| n.is_integer() && n.is_positive());
+            let rises = exponent.is_integer() && exponent.is_positive();
             let multiplier = if rises && parts.iter().any(|part| falling(graph, *part) == Some(base)) {
                 base
             } else if falling(graph, *factor) == Some(base)

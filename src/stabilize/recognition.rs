@@ -3,13 +3,13 @@
 use super::choice::{self, Signed};
 use super::squares;
 use crate::graph::{Graph, Map, NodeId, Op};
-use crate::simplify::{self, Rule, apply_rule};
+use crate::simplify::{self, Rule, Use, apply_rule};
 use std::sync::OnceLock;
 
 /// The files of rules, in the order in which they are tried.
-const FILES: &[(&str, &str)] = &[
-    ("spelling", include_str!("rules/spelling.loss")),
-    ("elementary", include_str!("rules/elementary.loss")),
+const FILES: &[(&str, Use, &str)] = &[
+    ("spelling", Use::Everywhere, include_str!("rules/spelling.loss")),
+    ("elementary", Use::Everywhere, include_str!("rules/elementary.loss")),
 ];
 
 /// How often everything is gone through for one set of rules.

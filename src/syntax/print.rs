@@ -1,6 +1,6 @@
 //! The tree as text, with the fewest parentheses that bring the same tree back.
 
-use super::tree::{Domain, Endpoint, Expression, ExpressionKind, IndexBinder, Loss, Parameter};
+use super::tree::{Call, Domain, Endpoint, Expression, ExpressionKind, IndexBinder, Loss, Parameter};
 use crate::number::Number;
 
 /// How tightly a form holds its parts together; an operand that holds less tightly needs parentheses.
@@ -84,7 +84,8 @@ fn write_bare(text: &mut String, expression: &Expression) {
             }
             text.push(']');
         }
-        ExpressionKind::Call { function, indices, filter, arguments, hyperparameters } => {
+        ExpressionKind::Call(call) => {
+            let Call { function, indices, filter, arguments, hyperparameters } = &**call;
             text.push_str(&function.text);
             if !indices.is_empty() {
                 text.push('[');

@@ -178,6 +178,33 @@ impl PartialEq for Expression {
     }
 }
 
+impl Expression {
+    /// The expressions that it is directly made of, in the order written.
+    pub fn operands(&self) -> Vec<&Expression> {
+        match &self.kind {
+            ExpressionKind::Number(_) | ExpressionKind::Name(_) | ExpressionKind::Missing => Vec::new(),
+            ExpressionKind::Access { indices, .. } => indices.iter().collect(),
+            ExpressionKind::Call(call) => {
+                let ranges = call.indices.iter().filter_map(|binder| binder.range.as_deref());
+                let values = call.hyperparameters.iter().map(|(_, value)| value);
+                ranges
+                    .flat_map(|range| [&range.0, &range.1])
+                    .chain(call.filter.as_deref())
+                    .chain(&call.arguments)
+                    .chain(values)
+                    .collect()
+            }
+            ExpressionKind::Sum(terms) => terms.iter().map(|t| &t.operand).collect(),
+            ExpressionKind::Product(factors) => factors.iter().map(|f| &f.operand).collect(),
+            ExpressionKind::Power(a, b) => vec![&**a, &**b],
+            ExpressionKind::Absolute(a) | ExpressionKind::Iverson(a) | ExpressionKind::Not(a) => vec![&**a],
+            ExpressionKind::If(parts) => parts.iter().collect(),
+            ExpressionKind::Compare(_, sides) => sides.iter().collect(),
+            ExpressionKind::And(all) | ExpressionKind::Or(all) => all.iter().collect(),
+        }
+    }
+}
+
 /// The forms of expressions and conditions. Parentheses leave no trace.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ExpressionKind {
@@ -193,18 +220,7 @@ pub enum ExpressionKind {
         indices: Vec<Expression>,
     },
     /// `log(p)`, `sum[i,j : i != j](e)`, `softmax[c](z)`, `focal(p, y; gamma = 0)`
-    Call {
-        /// The function, reduction, helper or loss.
-        function: Name,
-        /// What stands in the brackets before a colon.
-        indices: Vec<IndexBinder>,
-        /// What stands in the brackets after a colon.
-        filter: Option<Box<Expression>>,
-        /// What stands in the parentheses before a semicolon.
-        arguments: Vec<Expression>,
-        /// What stands in the parentheses after a semicolon.
-        hyperparameters: Vec<(Name, Expression)>,
-    },
+    Call(Box<Call>),
     /// `a - b + c`: at least two terms, or one that is subtracted (`-a`).
     Sum(Vec<Term>),
     /// `a*b/c`: at least two factors.
@@ -227,6 +243,21 @@ pub enum ExpressionKind {
     Or(Vec<Expression>),
     /// Stands where the text could not be read and a message was given.
     Missing,
+}
+
+/// A call of a function, reduction, helper or loss.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// What is called.
+    pub function: Name,
+    /// What stands in the brackets before a colon.
+    pub indices: Vec<IndexBinder>,
+    /// What stands in the brackets after a colon.
+    pub filter: Option<Box<Expression>>,
+    /// What stands in the parentheses before a semicolon.
+    pub arguments: Vec<Expression>,
+    /// What stands in the parentheses after a semicolon.
+    pub hyperparameters: Vec<(Name, Expression)>,
 }
 
 /// `c`, or `u in 0..3`, in the brackets of a reduction.

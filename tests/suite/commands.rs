@@ -257,3 +257,35 @@ fn results_that_are_not_finite_are_explained() {
     assert_eq!(out["explanation"]["reason"], "a division by 0");
     assert_eq!(out["explanation"]["output"], "value");
 }
+
+#[test]
+fn comparisons_and_hazards() {
+    let run_json = |arguments: &[&str], code: i32| -> serde_json::Value {
+        let ran = run(arguments, "");
+        assert_eq!(ran.code, code, "{arguments:?}\n{}", ran.err);
+        serde_json::from_str(&ran.out).unwrap()
+    };
+    let equal = run_json(&["equiv", "bce_with_logits", "softplus(z) - y*z", "--json"], 0);
+    assert_eq!(equal["verdict"], "equal");
+    assert!(equal["steps"].as_array().is_some_and(|s| !s.is_empty()));
+    assert_eq!(equal["counterexample"], serde_json::Value::Null);
+    let scaled = run_json(&["equiv", "huber", "smooth_l1", "--json"], 0);
+    assert_eq!(scaled["verdict"], "equal_up_to_factor");
+    assert_eq!(scaled["factor"], "delta");
+    let different = run_json(&["equiv", "l1", "mse", "--json"], 1);
+    assert_eq!(different["verdict"], "different");
+    assert!(different["counterexample"]["inputs"]["x"].is_number());
+    let right = run_json(&["check", "bce_with_logits", "--my", "sigmoid(z) - y", "--wrt", "z", "--json"], 0);
+    assert_eq!(right["verdict"], "equal");
+    assert_eq!(right["proof"], "symbolic");
+    assert_eq!(right["diagnosis"], serde_json::Value::Null);
+    let wrong = run_json(&["check", "bce_with_logits", "--my", "y - sigmoid(z)", "--wrt", "z", "--json"], 1);
+    assert_eq!(wrong["verdict"], "different");
+    assert!(wrong["diagnosis"].as_str().unwrap().starts_with("the sign is wrong"));
+    assert_eq!(run(&["check", "bce_with_logits", "--my", "sigma(q)", "--wrt", "z"], "").code, 2);
+    assert_eq!(run(&["check", "triplet", "--my", "1"], "").code, 2);
+    let hazards = run_json(&["lint", "focal_with_logits", "--json"], 0);
+    assert_eq!(hazards["findings"][0]["code"], "not-convex");
+    run_json(&["lint", "focal_with_logits", "--deny", "--json"], 1);
+    assert_eq!(run(&["lint", "mse", "--deny"], "").out, "mse: no hazards found\n");
+}

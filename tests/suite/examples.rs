@@ -36,3 +36,10 @@ fn the_others_run() {
     assert!(example("gradients").contains("softmax"));
     assert!(example("snapshot").contains("gamma"));
 }
+
+#[test]
+fn claims_of_articles_are_derived_or_refuted() {
+    insta::with_settings!({omit_expression => true, prepend_module_to_snapshot => false, snapshot_path => "../snapshots"}, {
+        insta::assert_snapshot!("claims", example("claims"));
+    });
+}

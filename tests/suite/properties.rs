@@ -7,7 +7,7 @@ use lossform::{Loss, Request};
 use std::collections::BTreeMap;
 
 /// A random formula over x, y (reals), p in (0,1), q in [0,1], t in {0,1} and the vector v[c].
-fn formula(draw: &mut Draw, depth: usize, in_sum: bool) -> String {
+pub fn formula(draw: &mut Draw, depth: usize, in_sum: bool) -> String {
     let leaf = |draw: &mut Draw| {
         let names: &[&str] = if in_sum {
             &["x", "p", "t", "v", "v", "w", "2", "0.5", "3"]
@@ -56,7 +56,7 @@ fn formula(draw: &mut Draw, depth: usize, in_sum: bool) -> String {
     }
 }
 
-const SIGNATURE: &str = "x, y, p in (0,1), q in [0,1], t in {0,1}, v[c], w[c]";
+pub const SIGNATURE: &str = "x, y, p in (0,1), q in [0,1], t in {0,1}, v[c], w[c]";
 
 /// Prints formulas and their gradients and reads them back as the same node. Gives those that are another.
 fn read_back(seeds: std::ops::Range<u64>) -> Vec<String> {

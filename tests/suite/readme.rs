@@ -27,7 +27,8 @@ fn shown_output_is_real() {
         let arguments = words(command.strip_prefix("$ lossform ").unwrap());
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let ran = run(&arguments, "");
-        let shown = if ran.code == 0 { ran.out } else { ran.err };
+        // A check that fails says so on standard output.
+        let shown = if ran.code <= 1 { ran.out } else { ran.err };
         assert_eq!(shown.trim_end(), expected.trim_end(), "{command}");
         count += 1;
     }

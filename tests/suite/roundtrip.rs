@@ -42,31 +42,43 @@ pub fn check_formula(library: &Library, loss: &Loss) -> bool {
     lossform::print::text(&parsed.document()) == text
 }
 
-/// Evaluates the printed derivative, weighted by a new input for each order and summed, and the original.
-#[track_caller]
-pub fn check_derivation(library: &Library, loss: &Loss, derivation: &Derivation) {
-    let text = derivation.text();
-    let (body, definitions) = text
-        .split_once("\n  where ")
-        .map_or((text.as_str(), String::new()), |(b, d)| (b, format!("\n  where {d}")));
+/// A derivative as a formula with one value: weighted by a new input for each order and summed. `text` may have a
+/// `where` part; `elements` names the inputs that the derivative is with respect to, with the indices in it.
+pub fn weighted(loss: &Loss, elements: &[(&str, Vec<&str>)], text: &str) -> String {
+    let (body, definitions) =
+        text.split_once("\n  where ").map_or((text, String::new()), |(b, d)| (b, format!("\n  where {d}")));
     let graph = loss.graph();
-    let mut indices = derivation.indices().into_iter();
     let (mut declared, mut factors, mut ranges) = (Vec::new(), Vec::new(), Vec::new());
-    for (at, input) in derivation.with_respect_to().iter().enumerate() {
+    for (at, (input, own)) in elements.iter().enumerate() {
         let variable = graph.variables().iter().find(|v| v.name == *input).unwrap();
         let axes: Vec<&str> = variable.axes.iter().map(|a| graph.axis(*a).name.as_str()).collect();
-        let own: Vec<&str> = indices.by_ref().take(axes.len()).collect();
         let bracket =
             |list: &[&str]| if list.is_empty() { String::new() } else { format!("[{}]", list.join(",")) };
         declared.push(format!("weight{at}_{}", bracket(&axes)));
-        factors.push(format!("weight{at}_{}", bracket(&own)));
+        factors.push(format!("weight{at}_{}", bracket(own)));
         // Explicit ranges: the accesses within the derivative must not narrow them.
         ranges.extend(own.iter().zip(&axes).map(|(i, a)| format!("{i} in 0..size[{a}]")));
     }
     let weighted = format!("{}*({body})", factors.join("*"));
     let weighted =
         if ranges.is_empty() { weighted } else { format!("sum[{}]({weighted})", ranges.join(",")) };
-    let again = format!("loss again({}) = {weighted}{definitions}", signature(loss, &declared.join(", ")));
+    format!("loss again({}) = {weighted}{definitions}", signature(loss, &declared.join(", ")))
+}
+
+/// The inputs that a derivative is with respect to, with their indices in it.
+pub fn elements<'d>(loss: &Loss, derivation: &'d Derivation) -> Vec<(&'d str, Vec<&'d str>)> {
+    let mut indices = derivation.indices().into_iter();
+    let axes =
+        |input: &str| loss.graph().variables().iter().find(|v| v.name == input).map_or(0, |v| v.axes.len());
+    let names = derivation.with_respect_to();
+    names.into_iter().map(|input| (input, indices.by_ref().take(axes(input)).collect())).collect()
+}
+
+/// Evaluates the printed derivative, weighted by a new input for each order and summed, and the original.
+#[track_caller]
+pub fn check_derivation(library: &Library, loss: &Loss, derivation: &Derivation) {
+    let elements = elements(loss, derivation);
+    let again = weighted(loss, &elements, &derivation.text());
     let parsed = library.formula(&again).unwrap_or_else(|e| panic!("{again}\n{e}"));
     for seed in 0..4 {
         let point = inputs::<Extended>(&parsed, &mut Draw(seed), 4);
@@ -81,7 +93,7 @@ pub fn check_derivation(library: &Library, loss: &Loss, derivation: &Derivation)
         let output = Output::new(derivation.node(), derivation.index_ids(), Batch::Each);
         let derived = evaluate(graph, &[output], &data, &Limits::default(), &|_| {}).unwrap().remove(0);
         let mut expected = derived.clone();
-        for at in (0..declared.len()).rev() {
+        for at in (0..elements.len()).rev() {
             // The last axes belong to the last weight.
             let weight = &point[&format!("weight{at}_")];
             let outer = expected.len() / weight.len();

@@ -41,7 +41,29 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("stabilize", &["differentiate", "print", "evaluate", "library", "loss", "cli"]),
     ("print", &["syntax", "differentiate", "simplify", "evaluate", "library", "loss", "cli"]),
     ("evaluate", &["syntax", "lower", "differentiate", "simplify", "print", "library", "loss", "cli"]),
+    ("points", &["syntax", "lower", "differentiate", "simplify", "print", "library", "loss", "cli"]),
+    ("counterexample", &["syntax", "lower", "differentiate", "simplify", "print", "library", "loss", "cli"]),
+    ("proof", &["syntax", "lower", "differentiate", "evaluate", "counterexample", "library", "loss", "cli"]),
+    ("kinds", &["differentiate", "simplify", "print", "evaluate", "library", "loss", "cli"]),
+    ("equivalence", &["lower", "differentiate", "diagnosis", "lint", "kinds", "cli"]),
+    ("diagnosis", &["syntax", "lint", "kinds", "cli"]),
+    ("lint", &["lower", "diagnosis", "equivalence", "cli"]),
     ("function", &["syntax", "graph", "lower", "evaluate"]),
+    (
+        "vector",
+        &[
+            "syntax",
+            "graph",
+            "lower",
+            "differentiate",
+            "simplify",
+            "print",
+            "evaluate",
+            "library",
+            "loss",
+            "cli",
+        ],
+    ),
 ];
 
 #[test]

@@ -207,7 +207,7 @@ impl<'t> Parser<'t> {
         } else {
             number(value)
         };
-        let rest = skip_space(&rest[length..]);
+        let rest = self.behind(&rest[length..]);
         let kind = ExpressionKind::Power(Box::new(base), Box::new(exponent));
         Ok((rest, Expression { kind, span: self.span_between(input, rest) }))
     }

@@ -41,6 +41,8 @@ pub(super) struct Parser<'t> {
     depth: Cell<usize>,
     /// Whether a name followed by `=` begins a where-binding here.
     in_bindings: Cell<bool>,
+    /// Where the last token ends and where the text goes on behind it.
+    gap: Cell<(usize, usize)>,
 }
 
 /// How many mistakes are told at once.
@@ -54,6 +56,7 @@ impl<'t> Parser<'t> {
             errors: RefCell::default(),
             depth: Cell::new(0),
             in_bindings: Cell::new(false),
+            gap: Cell::default(),
         }
     }
 
@@ -129,8 +132,13 @@ impl<'t> Parser<'t> {
     /// From `start` to `end`, without the space before `end`.
     fn span_between(&self, start: &'t str, end: &'t str) -> Span {
         let (from, to) = (self.offset(start), self.offset(end));
-        let trimmed = trim_space_and_comments(&self.text[from..to]);
-        Span::new(self.source, from, from + trimmed)
+        let (token_end, next) = self.gap.get();
+        let end = if next == to {
+            token_end.max(from)
+        } else {
+            from + trim_space_and_comments(&self.text[from..to])
+        };
+        Span::new(self.source, from, end)
     }
 
     fn fail<T>(&self, diagnostic: Diagnostic) -> Read<'t, T> {

@@ -3,7 +3,7 @@
 use super::token::{skip_space, starts_number};
 use super::{Mistake, Parser, Read};
 use crate::diagnostic::Diagnostic;
-use crate::syntax::tree::{Expression, ExpressionKind, IndexBinder, Name};
+use crate::syntax::tree::{Call, Expression, ExpressionKind, IndexBinder, Name};
 
 impl<'t> Parser<'t> {
     pub(super) fn primary(&self, input: &'t str) -> Read<'t, Expression> {
@@ -142,7 +142,8 @@ impl<'t> Parser<'t> {
                     .at(self.span_between(input, rest), "expected an argument between the parentheses"),
             );
         }
-        let kind = ExpressionKind::Call { function, indices, filter, arguments, hyperparameters };
+        let call = Call { function, indices, filter, arguments, hyperparameters };
+        let kind = ExpressionKind::Call(Box::new(call));
         Ok((rest, Expression { kind, span: self.span_between(input, rest) }))
     }
 
@@ -227,13 +228,13 @@ impl<'t> Parser<'t> {
         let sign = '√'.len_utf8();
         let (rest, inner) = self.nested(input, || self.primary(skip_space(&input[sign..])))?;
         let function = Name { text: "sqrt".to_owned(), span: self.span_at(input, sign) };
-        let kind = ExpressionKind::Call {
+        let kind = ExpressionKind::Call(Box::new(Call {
             function,
             indices: Vec::new(),
             filter: None,
             arguments: vec![inner],
             hyperparameters: Vec::new(),
-        };
+        }));
         Ok((rest, Expression { kind, span: self.span_between(input, rest) }))
     }
 
@@ -317,6 +318,16 @@ impl<'t> Parser<'t> {
 fn is_reduction(name: &str) -> bool {
     matches!(
         name,
-        "sum" | "mean" | "prod" | "logsumexp" | "norm" | "softmax" | "log_softmax" | "count" | "any" | "all"
+        "sum"
+            | "mean"
+            | "prod"
+            | "logsumexp"
+            | "norm"
+            | "softmax"
+            | "log_softmax"
+            | "normalize"
+            | "count"
+            | "any"
+            | "all"
     )
 }

@@ -5,19 +5,27 @@ use crate::diagnostic::{Diagnostic, Fault};
 use crate::number::Number;
 use crate::syntax::tree::Name;
 use nom::Parser as _;
-use nom::bytes::complete::{take_while, take_while1};
+use nom::bytes::complete::take_while;
 use nom::character::complete::{char, digit1, one_of};
 use nom::combinator::{opt, recognize};
 use nom::sequence::pair;
+use std::borrow::Cow;
 
 /// The words that cannot be names.
 pub(super) const RESERVED: &[&str] =
     &["loss", "fn", "where", "if", "then", "else", "and", "or", "not", "in", "rule"];
 
 /// `input` without leading space and comments.
-pub(super) fn skip_space(mut input: &str) -> &str {
+#[inline]
+pub(super) fn skip_space(input: &str) -> &str {
+    match input.as_bytes().first() {
+        Some(byte) if byte.is_ascii_graphic() && *byte != b'#' => input,
+        _ => skip_blank(input),
+    }
+}
+
+fn skip_blank(mut input: &str) -> &str {
     loop {
-        // Nearly always there is one space or none.
         let bytes = input.as_bytes();
         let blank = bytes.iter().take_while(|b| matches!(b, b' ' | b'\n' | b'\t' | b'\r')).count();
         input = &input[blank..];
@@ -125,23 +133,42 @@ fn spelled_out(raw: &str) -> String {
 }
 
 impl<'t> Parser<'t> {
+    /// What stands behind a token, which ends where `rest` begins.
+    #[inline]
+    pub(super) fn behind(&self, rest: &'t str) -> &'t str {
+        let next = skip_space(rest);
+        self.gap.set((self.offset(rest), self.offset(next)));
+        next
+    }
+
     /// The letters of a word at `input`, reserved or not; empty where there is none.
     pub(super) fn peek_word(&self, input: &'t str) -> &'t str {
-        if !input.starts_with(is_name_start) {
+        let Some(first) = input.as_bytes().first() else { return "" };
+        let begins = if first.is_ascii() {
+            first.is_ascii_alphabetic() || *first == b'_'
+        } else {
+            input.starts_with(is_name_start)
+        };
+        if !begins {
             return "";
         }
-        let end = input.find(|c| !is_name_part(c)).unwrap_or(input.len());
+        let ascii = input.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+        let end = match input.as_bytes().get(ascii) {
+            Some(byte) if !byte.is_ascii() => input.find(|c| !is_name_part(c)).unwrap_or(input.len()),
+            _ => ascii,
+        };
         &input[..end]
     }
 
     /// A reserved word.
     pub(super) fn keyword(&self, input: &'t str, word: &str) -> Option<&'t str> {
-        (self.peek_word(input) == word).then(|| skip_space(&input[word.len()..]))
+        let rest = input.strip_prefix(word)?;
+        (!rest.starts_with(is_name_part)).then(|| self.behind(rest))
     }
 
     /// A symbol.
     pub(super) fn symbol(&self, input: &'t str, symbol: &str) -> Option<&'t str> {
-        input.strip_prefix(symbol).map(skip_space)
+        input.strip_prefix(symbol).map(|rest| self.behind(rest))
     }
 
     pub(super) fn name(&self, input: &'t str) -> Read<'t, Name> {
@@ -157,8 +184,7 @@ impl<'t> Parser<'t> {
                     .help(format!("call it something else, such as `{word}_`")),
             );
         }
-        let (rest, _) = take_while1(is_name_part).parse(input)?;
-        Ok((skip_space(rest), Name { text: spelled_out(word), span }))
+        Ok((self.behind(&input[word.len()..]), Name { text: spelled_out(word), span }))
     }
 
     pub(super) fn number(&self, input: &'t str) -> Read<'t, Number> {
@@ -213,9 +239,12 @@ impl<'t> Parser<'t> {
                     .at(self.span_at(input, length + 1), "a second point"),
             );
         }
-        let digits = if fraction.is_empty() { whole.to_owned() } else { format!("{whole}{fraction}") };
+        let digits = match fraction {
+            "" => Cow::Borrowed(whole),
+            _ => Cow::Owned([whole, fraction].concat()),
+        };
         match Number::from_decimal(&digits, exponent).filter(|_| !overflow) {
-            Some(value) => Ok((skip_space(rest), value)),
+            Some(value) => Ok((self.behind(rest), value)),
             None => self.fail(
                 Diagnostic::new(
                     "number-too-large",

@@ -1,0 +1,364 @@
+//! The walk over an expression: operands before users, rules before proposals, the shortest proposal first.
+
+use super::cost::{Costs, Difference};
+use super::rule::{Stage, rules_for};
+use super::sharing::Sharing;
+use super::{Fact, Step, algebra, branch, guard, matcher, sums};
+use crate::graph::{Graph, Map, NodeId, Op};
+
+/// The most nodes that are looked at.
+const WORK_LIMIT: usize = 20_000;
+
+/// How often the whole expression is gone through.
+const ROUND_LIMIT: usize = 6;
+
+/// The most factors that are tried in front of a sum.
+const FACTOR_LIMIT: usize = 5;
+
+/// The operands of a sum of six terms: longer ones are not looked at closely on the way.
+const SHORT_SUM: usize = 13;
+
+/// Rewritings of one node in a row.
+const CHAIN_LIMIT: usize = 12;
+
+pub(super) struct Simplifier<'g> {
+    pub graph: &'g mut Graph,
+    costs: Costs,
+    sharing: Sharing,
+    /// Results of nodes that were looked at before, and in which run; nodes without operands stay as they are.
+    done: Map<NodeId, (NodeId, u32)>,
+    /// How many runs there were.
+    runs: u32,
+    /// Results of [`Simplifier::once`], with the steps.
+    polished: Map<NodeId, (NodeId, Vec<Step>)>,
+    /// Every rewriting that led to the result, in order.
+    pub log: Vec<Step>,
+    work: usize,
+}
+
+impl<'g> Simplifier<'g> {
+    pub fn new(graph: &'g mut Graph) -> Self {
+        Simplifier {
+            costs: Costs::new(graph),
+            graph,
+            sharing: Sharing::default(),
+            done: Map::default(),
+            runs: 0,
+            polished: Map::default(),
+            log: Vec::new(),
+            work: 0,
+        }
+    }
+
+    /// The shortest forms of `roots` that were found, what they share counted once. Never longer than they were.
+    pub fn run(&mut self, roots: &[NodeId]) -> Vec<NodeId> {
+        self.runs += 1;
+        let mut current = roots.to_vec();
+        let mut best = (self.costs.total(self.graph, &current), current.clone(), self.log.len());
+        for _ in 0..ROUND_LIMIT {
+            let next = self.round(&current);
+            if next == current {
+                break;
+            }
+            current = next;
+            let total = self.costs.total(self.graph, &current);
+            if total <= best.0 {
+                best = (total, current.clone(), self.log.len());
+            }
+        }
+        self.log.truncate(best.2);
+        best.1
+    }
+
+    /// The operations of `roots` together.
+    pub fn total(&mut self, roots: &[NodeId]) -> i64 {
+        self.costs.total(self.graph, roots)
+    }
+
+    /// Goes through what `roots` reach once.
+    pub fn round(&mut self, roots: &[NodeId]) -> Vec<NodeId> {
+        let reachable = self.unsettled(roots);
+        self.sharing.look(self.graph, roots, reachable.clone());
+        let mut operands: Vec<NodeId> = Vec::new();
+        for node in reachable {
+            operands.clear();
+            operands.extend(self.graph.operands(node).iter().map(|o| self.done.get(o).map_or(*o, |d| d.0)));
+            if operands.is_empty() {
+                continue;
+            }
+            let is_same = operands == self.graph.operands(node);
+            if is_same && self.is_settled(node) {
+                continue;
+            }
+            let rebuilt = if is_same { node } else { self.graph.rebuild(node, &operands) };
+            self.sharing.rewrite(node);
+            let result = self.at(rebuilt);
+            self.sharing.became(node, result);
+            self.done.insert(node, (result, self.runs));
+            self.done.entry(result).or_insert((result, self.runs));
+        }
+        roots.iter().map(|root| self.done.get(root).map_or(*root, |d| d.0)).collect()
+    }
+
+    /// Whether `node` is as short as it gets, as far as is known.
+    fn is_settled(&self, node: NodeId) -> bool {
+        self.done.get(&node).is_some_and(|(result, _)| *result == node)
+    }
+
+    /// What `roots` reach, ascending, without what lies below nodes that an earlier run settled: many roots that share
+    /// a part are not gone through once for each.
+    fn unsettled(&self, roots: &[NodeId]) -> Vec<NodeId> {
+        if self.runs == 1 {
+            return self.graph.reachable(roots);
+        }
+        let mut seen: std::collections::BTreeSet<NodeId> = roots.iter().copied().collect();
+        let mut pending = roots.to_vec();
+        while let Some(node) = pending.pop() {
+            if self.done.get(&node).is_some_and(|(result, run)| *result == node && *run < self.runs) {
+                continue;
+            }
+            for operand in self.graph.operands(node) {
+                if seen.insert(*operand) {
+                    pending.push(*operand);
+                }
+            }
+        }
+        seen.into_iter().collect()
+    }
+
+    /// Rewrites one node until nothing shortens it.
+    fn at(&mut self, node: NodeId) -> NodeId {
+        let mut current = node;
+        for _ in 0..CHAIN_LIMIT {
+            if self.work >= WORK_LIMIT {
+                return current;
+            }
+            self.work += 1;
+            match self.rewritten(current).or_else(|| self.shortened(current)) {
+                Some(next) if next != current => current = next,
+                _ => break,
+            }
+        }
+        current
+    }
+
+    /// By the first rule that always applies.
+    fn rewritten(&mut self, node: NodeId) -> Option<NodeId> {
+        if let Some((one, fact)) = sums::of_simplex(self.graph, node) {
+            self.log.push(Step { rule: "sum_of_simplex", before: node, after: one, fact: Some(fact) });
+            return Some(one);
+        }
+        if let Some(one) = sums::of_softmax(self.graph, node) {
+            self.log.push(Step::new("sum_of_softmax", node, one));
+            return Some(one);
+        }
+        if let Some(factored) = branch::multiples(self.graph, node) {
+            self.log.push(Step::new("choice_of_multiples", node, factored));
+            return Some(factored);
+        }
+        self.by_rule(node, Stage::Result)
+    }
+
+    /// By the first rule of a stage that applies.
+    pub fn by_rule(&mut self, node: NodeId, stage: Stage) -> Option<NodeId> {
+        for rule in rules_for(stage, self.graph.op(node)) {
+            if let Some((after, guard)) = matcher::apply(self.graph, rule, node)
+                && after != node
+            {
+                self.log.push(Step { rule: &rule.name, before: node, after, fact: guard.map(Fact::Holds) });
+                return Some(after);
+            }
+        }
+        None
+    }
+
+    /// By the shortest proposal, if it is shorter than the node is.
+    fn shortened(&mut self, node: NodeId) -> Option<NodeId> {
+        let mut proposals: Vec<(&'static str, NodeId, Option<Fact>)> = Vec::new();
+        let graph = &mut *self.graph;
+        let mut propose = |rule: &'static str, found: &mut dyn Iterator<Item = NodeId>| {
+            proposals.extend(found.map(|node| (rule, node, None)));
+        };
+        match graph.op(node) {
+            Op::Linear => {
+                propose("common_factor", &mut algebra::factored(graph, node, FACTOR_LIMIT).into_iter());
+                propose("common_denominator", &mut algebra::over_common_denominator(graph, node).into_iter());
+                propose("multiply_out", &mut algebra::expanded(graph, node).into_iter());
+                propose("multiply_in", &mut algebra::distributed(graph, node).into_iter());
+                propose("sums_joined", &mut sums::joined(graph, node).into_iter());
+                propose("common_guard", &mut guard::common(graph, node).into_iter());
+            }
+            Op::Product => {
+                propose("cancel", &mut algebra::cancelled(graph, node).into_iter());
+                propose("multiply_out", &mut algebra::expanded(graph, node).into_iter());
+                propose("choices_merged", &mut branch::merged(graph, node).into_iter());
+                propose("product_into_choice", &mut branch::distributed(graph, node).into_iter());
+            }
+            Op::Power => propose("multiply_out", &mut algebra::expanded(graph, node).into_iter()),
+            Op::If => {
+                propose("condition_known", &mut branch::informed(graph, node).into_iter());
+                propose("factor_of_choice", &mut branch::shared_factor(graph, node).into_iter());
+                propose("guard_superfluous", &mut guard::dropped(graph, node).into_iter());
+            }
+            Op::Reduce(..) => propose("sum_split", &mut sums::split(graph, node).into_iter()),
+            _ => {}
+        }
+        for rule in rules_for(Stage::Proposal, self.graph.op(node)) {
+            if let Some((after, guard)) = matcher::apply(self.graph, rule, node) {
+                proposals.push((&rule.name, after, guard.map(Fact::Holds)));
+            }
+        }
+        let mark = self.log.len();
+        let mut best = node;
+        let mut best_log = Vec::new();
+        for (rule, proposal, fact) in proposals {
+            if proposal == node {
+                continue;
+            }
+            self.log.push(Step { rule, before: node, after: proposal, fact });
+            // What a proposal leads to within a few steps is what counts.
+            let polished = self.polished(proposal);
+            // What uses a function that is there anyway is preferred among forms of one length.
+            let is_rule = rules_for(Stage::Proposal, self.graph.op(node)).iter().any(|r| r.name == rule);
+            let difference = self.difference(polished, best);
+            if difference < Difference::NONE || is_rule && best == node && difference.operations <= 0 {
+                best = polished;
+                best_log = self.log.split_off(mark);
+            } else {
+                self.log.truncate(mark);
+            }
+        }
+        self.log.append(&mut best_log);
+        (best != node).then_some(best)
+    }
+
+    fn is_shorter(&mut self, a: NodeId, b: NodeId) -> bool {
+        self.difference(a, b) < Difference::NONE
+    }
+
+    /// By how much `a` is longer than `b`, what is there anyway not counted.
+    fn difference(&mut self, a: NodeId, b: NodeId) -> Difference {
+        self.costs.difference(self.graph, &self.sharing, a, b)
+    }
+
+    /// A proposal with the factors and branches that it is made of shortened once.
+    fn polished(&mut self, node: NodeId) -> NodeId {
+        let operands = self.graph.operands(node).to_vec();
+        match self.graph.op(node) {
+            Op::Product | Op::If => {
+                let better: Vec<NodeId> = operands.iter().map(|o| self.once(*o)).collect();
+                if better == operands { node } else { self.graph.rebuild(node, &better) }
+            }
+            Op::Linear => {
+                let mut better = operands.clone();
+                for at in (2..operands.len()).step_by(2) {
+                    better[at] = self.once(operands[at]);
+                }
+                let node = if better == operands { node } else { self.graph.rebuild(node, &better) };
+                self.once(node)
+            }
+            _ => node,
+        }
+    }
+
+    /// The shortest of the cheap proposals for a node.
+    fn once(&mut self, node: NodeId) -> NodeId {
+        if !matches!(self.graph.op(node), Op::Linear | Op::Product | Op::If | Op::Reduce(..)) {
+            return node;
+        }
+        // What was worked out on the way up is as short as it gets.
+        if self.is_settled(node) {
+            return node;
+        }
+        if let Some((known, steps)) = self.polished.get(&node) {
+            self.log.extend_from_slice(steps);
+            return *known;
+        }
+        self.work += 1;
+        if self.work >= WORK_LIMIT {
+            return node;
+        }
+        let mut proposals: Vec<(&'static str, NodeId)> = Vec::new();
+        let mark = self.log.len();
+        let mut best_log = Vec::new();
+        let mut best = node;
+        if matches!(self.graph.op(node), Op::Linear | Op::Reduce(..))
+            && let Some(after) = self.rewritten(node)
+        {
+            let steps = self.log.split_off(mark);
+            if self.is_shorter(after, best) {
+                (best, best_log) = (after, steps);
+            }
+        }
+        let graph = &mut *self.graph;
+        let mut propose = |rule: &'static str, found: &mut dyn Iterator<Item = NodeId>| {
+            proposals.extend(found.map(|node| (rule, node)));
+        };
+        match graph.op(node) {
+            Op::Linear => {
+                propose("common_factor", &mut algebra::factored(graph, node, few(graph, node)).into_iter());
+                propose("common_denominator", &mut algebra::over_common_denominator(graph, node).into_iter());
+            }
+            Op::Product => {
+                propose("cancel", &mut algebra::cancelled(graph, node).into_iter());
+                let expanded = algebra::expanded(graph, node);
+                if let Some(expanded) = expanded.filter(|e| graph.operands(*e).len() <= SHORT_SUM) {
+                    propose("multiply_out", &mut [expanded].into_iter());
+                    propose(
+                        "common_factor",
+                        &mut algebra::factored(graph, expanded, few(graph, expanded)).into_iter(),
+                    );
+                }
+            }
+            Op::If => propose("factor_of_choice", &mut branch::shared_factor(graph, node).into_iter()),
+            _ => {}
+        }
+        for (rule, proposal) in proposals {
+            if self.is_shorter(proposal, best) {
+                best = proposal;
+                best_log = vec![Step::new(rule, node, proposal)];
+            }
+        }
+        self.polished.insert(node, (best, best_log.clone()));
+        self.log.append(&mut best_log);
+        best
+    }
+}
+
+/// How many factors are tried in front of a sum that is only looked at for what a proposal leads to: few, and none where
+/// it is long.
+fn few(graph: &Graph, sum: NodeId) -> usize {
+    if graph.operands(sum).len() <= SHORT_SUM { 3 } else { 0 }
+}
+
+impl Step {
+    fn new(rule: &'static str, before: NodeId, after: NodeId) -> Step {
+        Step { rule, before, after, fact: None }
+    }
+}
+
+/// `roots` with every rule applied that recognises a function however it is spelled, and nothing else.
+///
+/// The derivative of what is recognised is shorter than that of what was written; the derivative of a rule's two
+/// sides is the same, at kinks as well.
+pub(super) fn recognised(simplifier: &mut Simplifier<'_>, roots: &[NodeId]) -> Vec<NodeId> {
+    let mut done: Map<NodeId, NodeId> = Map::default();
+    for node in simplifier.graph.reachable(roots) {
+        let operands: Vec<NodeId> =
+            simplifier.graph.operands(node).iter().map(|o| done.get(o).copied().unwrap_or(*o)).collect();
+        if operands.is_empty() {
+            continue;
+        }
+        let mut current = simplifier.graph.rebuild(node, &operands);
+        for _ in 0..CHAIN_LIMIT {
+            match simplifier.by_rule(current, Stage::Loss) {
+                Some(next) => current = next,
+                None => break,
+            }
+        }
+        if current != node {
+            done.insert(node, current);
+        }
+    }
+    roots.iter().map(|root| done.get(root).copied().unwrap_or(*root)).collect()
+}

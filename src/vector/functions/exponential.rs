@@ -1,0 +1,112 @@
+//! The exponential and what is made of it.
+
+use super::coefficients::{EXP, LOG_2, LOG2_E};
+use super::logarithm::log1p_of_unit;
+use super::pair::{ordered_sum, sum};
+use super::polynomial::either;
+use crate::vector::Lanes;
+
+/// exp(x)
+#[inline(always)]
+pub fn exp<L: Lanes>(l: L, x: L::Register) -> L::Register {
+    let (power, k) = exp_parts(l, x, None);
+    l.scale(power, k)
+}
+
+/// exp(x)/2, which is finite where the hyperbolic functions are.
+#[inline(always)]
+pub(super) fn half_exp<L: Lanes>(l: L, x: L::Register) -> L::Register {
+    let (power, k) = exp_parts(l, x, None);
+    l.scale(power, l.sub(k, l.one()))
+}
+
+/// exp(x + low) for a small `low`, or exp(x) a little faster, as p*2^k with p in [0.7, 1.42].
+#[inline(always)]
+pub(super) fn exp_parts<L: Lanes>(
+    l: L,
+    x: L::Register,
+    low: Option<L::Register>,
+) -> (L::Register, L::Register) {
+    // Beyond these the result is infinite or zero. NaN stays, being the second of the two.
+    let x = l.max_or_second(either(l, -105.0, -746.0), l.min_or_second(either(l, 90.0, 711.0), x));
+    let (k, r) = reduced(l, x);
+    let near = l.neg_mul_add(k, LOG_2.part(l, 1), r);
+    let Some(low) = low else {
+        let series = l.mul_add(l.mul(near, near), EXP.at(l, near), near);
+        return (l.add(l.one(), series), k);
+    };
+    // The exact difference is rounded no sooner than it is added to the rest.
+    let low = l.neg_mul_add(k, LOG_2.part(l, 1), low);
+    let near = l.add(r, low);
+    let series = l.mul_add(l.mul(near, near), EXP.at(l, near), low);
+    (l.add(l.one(), l.add(r, series)), k)
+}
+
+/// `k` and x - k*log(2), but for the second part of log(2).
+#[inline(always)]
+fn reduced<L: Lanes>(l: L, x: L::Register) -> (L::Register, L::Register) {
+    let k = l.round_to_even(l.mul(x, LOG2_E.part(l, 0)));
+    (k, l.neg_mul_add(k, LOG_2.part(l, 0), x))
+}
+
+/// exp(x) - 1, accurate for small `x`.
+#[inline(always)]
+pub fn expm1<L: Lanes>(l: L, x: L::Register) -> L::Register {
+    let (high, low) = expm1_parts(l, x);
+    let result = l.mul(l.add(high, low), l.constant(2.0));
+    // So small that only the first term counts, which may be subnormal or a negative zero.
+    l.select(l.less(l.abs(x), either(l, 1e-8, 1e-17)), x, result)
+}
+
+/// Half of exp(x) - 1, in two parts, unless it is subnormal.
+#[inline(always)]
+fn expm1_parts<L: Lanes>(l: L, x: L::Register) -> (L::Register, L::Register) {
+    let x = l.max_or_second(either(l, -20.0, -40.0), l.min_or_second(either(l, 89.0, 710.0), x));
+    let (k, r) = reduced(l, x);
+    // (r, low) is the reduced argument; exp(r) - 1 = r + (low + r^2*P(r)).
+    let (r, low) = sum(l, r, l.neg(l.mul(k, LOG_2.part(l, 1))));
+    let low = l.mul_add(l.mul(r, r), EXP.at(l, r), low);
+    let power = l.power_of_two(l.sub(k, l.one()));
+    let (high, rounding) = ordered_sum(l, l.sub(power, l.constant(0.5)), l.mul(power, r));
+    (high, l.mul_add(power, low, rounding))
+}
+
+/// 1/(1 + exp(-x))
+#[inline(always)]
+pub fn sigmoid<L: Lanes>(l: L, x: L::Register) -> L::Register {
+    sigmoid_of_exp(l, x, exp_of_minus_abs(l, x))
+}
+
+/// log(1 + exp(x)), without overflow.
+#[inline(always)]
+pub fn softplus<L: Lanes>(l: L, x: L::Register) -> L::Register {
+    softplus_of_exp(l, x, exp_of_minus_abs(l, x))
+}
+
+/// The sigmoid and the softplus of the same argument, from one exponential.
+#[inline(always)]
+pub fn sigmoid_softplus<L: Lanes>(l: L, x: L::Register) -> (L::Register, L::Register) {
+    let e = exp_of_minus_abs(l, x);
+    (sigmoid_of_exp(l, x, e), softplus_of_exp(l, x, e))
+}
+
+/// exp(-|x|)
+#[inline(always)]
+pub fn exp_of_minus_abs<L: Lanes>(l: L, x: L::Register) -> L::Register {
+    exp(l, l.neg(l.abs(x)))
+}
+
+/// sigmoid(x) of e = exp(-|x|).
+#[inline(always)]
+fn sigmoid_of_exp<L: Lanes>(l: L, x: L::Register, e: L::Register) -> L::Register {
+    // What the sum loses is nearly a unit in the last place of a small quotient.
+    let (sum, lost) = ordered_sum(l, l.one(), e);
+    let quotient = l.div(l.select(l.less(x, l.zero()), e, l.one()), sum);
+    l.neg_mul_add(quotient, lost, quotient)
+}
+
+/// softplus(x) of e = exp(-|x|).
+#[inline(always)]
+fn softplus_of_exp<L: Lanes>(l: L, x: L::Register, e: L::Register) -> L::Register {
+    l.add(l.max_or_second(x, l.zero()), log1p_of_unit(l, e))
+}

@@ -1,0 +1,191 @@
+//! Logarithms.
+
+use super::coefficients::{LOG, LOG_2, LOG2_E, LOG10_2, LOG10_E};
+use super::exponential::{exp, expm1};
+use super::pair::{ordered_sum, product};
+use super::polynomial::{either, largest, smallest_normal};
+use crate::vector::Lanes;
+
+/// log(x)
+#[inline(always)]
+pub fn log<L: Lanes>(l: L, x: L::Register) -> L::Register {
+    around_edges(
+        l,
+        x,
+        #[inline(always)]
+        |x, shift| {
+            let (m, k) = l.split(x);
+            log_of_parts(l, l.sub(m, l.one()), l.zero(), l.sub(k, shift))
+        },
+    )
+}
+
+/// log(x)/log(2), exact for powers of two.
+#[inline(always)]
+pub fn log2<L: Lanes>(l: L, x: L::Register) -> L::Register {
+    around_edges(
+        l,
+        x,
+        #[inline(always)]
+        |x, shift| {
+            let (m, k) = l.split(x);
+            let (high, low) = scaled_log(l, m, [LOG2_E.part(l, 0), LOG2_E.part(l, 1)]);
+            let (sum, rest) = ordered_sum(l, l.sub(k, shift), high);
+            l.add(sum, l.add(rest, low))
+        },
+    )
+}
+
+/// log(x)/log(10)
+#[inline(always)]
+pub fn log10<L: Lanes>(l: L, x: L::Register) -> L::Register {
+    around_edges(
+        l,
+        x,
+        #[inline(always)]
+        |x, shift| {
+            let (m, k) = l.split(x);
+            let k = l.sub(k, shift);
+            let (high, low) = scaled_log(l, m, [LOG10_E.part(l, 0), LOG10_E.part(l, 1)]);
+            let (sum, rest) = ordered_sum(l, l.mul(k, LOG10_2.part(l, 0)), high);
+            l.add(sum, l.add(rest, l.mul_add(k, LOG10_2.part(l, 1), low)))
+        },
+    )
+}
+
+/// log(m) times a constant of two parts, in two parts, for m in [sqrt(1/2), sqrt(2)].
+#[inline(always)]
+fn scaled_log<L: Lanes>(l: L, m: L::Register, by: [L::Register; 2]) -> (L::Register, L::Register) {
+    let f = l.sub(m, l.one());
+    // log(1 + f) = f + rest
+    let rest = l.mul(l.mul(f, f), l.mul_add(f, LOG.at(l, f), l.constant(-0.5)));
+    let (f, rest) = ordered_sum(l, f, rest);
+    let (high, low) = product(l, f, by[0]);
+    (high, l.mul_add(f, by[1], l.mul_add(rest, by[0], low)))
+}
+
+/// log(1 + x), accurate for small `x`.
+#[inline(always)]
+pub fn log1p<L: Lanes>(l: L, x: L::Register) -> L::Register {
+    let u = l.add(l.one(), x);
+    // What the sum lost: exact where it counts.
+    let lost = l.select(l.less(x, l.one()), l.sub(x, l.sub(u, l.one())), l.sub(l.one(), l.sub(u, x)));
+    let result = log_of_sum(l, u, lost);
+    // So small that only the first term counts, which may be a negative zero.
+    l.select(l.less(l.abs(x), either(l, 1e-8, 1e-17)), x, result)
+}
+
+/// log(u + lost), where `lost` is within the rounding of `u`, which is not subnormal.
+#[inline(always)]
+fn log_of_sum<L: Lanes>(l: L, u: L::Register, lost: L::Register) -> L::Register {
+    let (f, low, k) = sum_parts(l, u, lost);
+    edges(l, u, log_of_parts(l, f, low, k))
+}
+
+/// log(u + lost), where `lost` is within the rounding of `u`, and zero if that is subnormal.
+#[inline(always)]
+fn log_of_any_sum<L: Lanes>(l: L, u: L::Register, lost: L::Register) -> L::Register {
+    let subnormal = l.less(u, smallest_normal(l));
+    let lift = l.constant(f64::from(L::PRECISION));
+    let lifted = l.select(subnormal, l.mul(u, l.power_of_two(lift)), u);
+    let (f, low, k) = sum_parts(l, lifted, lost);
+    let k = l.select(subnormal, l.sub(k, lift), k);
+    edges(l, u, log_of_parts(l, f, low, k))
+}
+
+/// `f`, `low` and `k`, with u + lost = (1 + f + low)*2^k.
+#[inline(always)]
+fn sum_parts<L: Lanes>(l: L, u: L::Register, lost: L::Register) -> (L::Register, L::Register, L::Register) {
+    let (m, k) = l.split(u);
+    // Where the power would be subnormal, what was lost does not count.
+    let scale = l.power_of_two(l.max_or_second(l.constant(2.0 - L::BIAS), l.neg(k)));
+    let (f, low) = ordered_sum(l, l.sub(m, l.one()), l.mul(lost, scale));
+    (f, low, k)
+}
+
+/// k*log(2) + log(1 + f + low), for 1 + f in [sqrt(1/2), sqrt(2)] and a `low` that is within the rounding of 1 + f.
+#[inline(always)]
+fn log_of_parts<L: Lanes>(l: L, f: L::Register, low: L::Register, k: L::Register) -> L::Register {
+    let square = l.mul(f, f);
+    // k*log(2) comes in two parts, of which the first is exact, and log(1 + f) = f - f^2/2 + f^3*P(f).
+    let (high, rounding) = ordered_sum(l, l.mul(k, LOG_2.part(l, 0)), f);
+    let low = l.add(l.mul_add(k, LOG_2.part(l, 1), low), rounding);
+    let series = l.mul(square, l.mul_add(f, LOG.at(l, f), l.constant(-0.5)));
+    l.add(high, l.add(series, low))
+}
+
+/// log(1 + e) for e from 0 to 1.
+#[inline(always)]
+pub(super) fn log1p_of_unit<L: Lanes>(l: L, e: L::Register) -> L::Register {
+    // 1 + e is halved if it is beyond the square root of two.
+    let far = l.less(l.constant(std::f64::consts::SQRT_2 - 1.0), e);
+    let f = l.select(far, l.mul(l.sub(e, l.one()), l.constant(0.5)), e);
+    let square = l.mul(f, f);
+    let series = l.mul(square, l.mul_add(f, LOG.at(l, f), l.constant(-0.5)));
+    let high = l.select(far, LOG_2.part(l, 0), l.zero());
+    let low = l.select(far, LOG_2.part(l, 1), l.zero());
+    let (high, rounding) = ordered_sum(l, high, f);
+    l.add(high, l.add(series, l.add(low, rounding)))
+}
+
+/// A logarithm of positive values, normal and finite, made one of all: `inner` gets them and how much to subtract from
+/// the exponent.
+#[inline(always)]
+fn around_edges<L: Lanes>(
+    l: L,
+    x: L::Register,
+    inner: impl Fn(L::Register, L::Register) -> L::Register,
+) -> L::Register {
+    let usual = l.and(l.less_equal(smallest_normal(l), x), l.less_equal(x, largest(l)));
+    if l.all(usual) {
+        return inner(x, l.zero());
+    }
+    let subnormal = l.less(x, smallest_normal(l));
+    let lift = l.constant(f64::from(L::PRECISION));
+    let lifted = l.mul(x, l.power_of_two(lift));
+    let result = inner(l.select(subnormal, lifted, x), l.select(subnormal, lift, l.zero()));
+    edges(l, x, result)
+}
+
+/// The logarithm at zero, infinity and below zero.
+#[inline(always)]
+fn edges<L: Lanes>(l: L, x: L::Register, result: L::Register) -> L::Register {
+    let finite = l.select(l.equal(x, l.zero()), l.constant(f64::NEG_INFINITY), l.constant(f64::NAN));
+    let result = l.select(l.less(l.zero(), x), result, finite);
+    l.select(l.equal(x, l.constant(f64::INFINITY)), x, result)
+}
+
+/// The inverse of the logistic function, log(x/(1 - x)).
+#[inline(always)]
+pub fn logit<L: Lanes>(l: L, x: L::Register) -> L::Register {
+    // Near 1/2 the quotient is 1 + (2*x - 1)/(1 - x); the numerator is exact, as is the denominator above 1/2, and below
+    // that the function is the negative one of 1 - x.
+    let other = l.sub(l.one(), x);
+    let near = l.and(l.less(l.constant(0.25), x), l.less(x, l.constant(0.75)));
+    let below = l.and(near, l.less(x, l.constant(0.5)));
+    let distance = l.abs(l.mul_sub(l.constant(2.0), x, l.one()));
+    let excess = l.div(distance, l.select(below, x, other));
+    let u = l.select(near, l.add(l.one(), excess), l.div(x, other));
+    let lost = l.select(near, l.sub(excess, l.sub(u, l.one())), l.zero());
+    let result = log_of_any_sum(l, u, lost);
+    l.select(below, l.neg(result), result)
+}
+
+/// x*log(y), and 0 where `x` is 0 whatever `y` is.
+#[inline(always)]
+pub fn xlogy<L: Lanes>(l: L, x: L::Register, y: L::Register) -> L::Register {
+    l.select(l.equal(x, l.zero()), l.zero(), l.mul(x, log(l, y)))
+}
+
+/// log(1 - exp(-x)) for positive `x`, accurate for small and large ones.
+#[inline(always)]
+pub fn log1mexp<L: Lanes>(l: L, x: L::Register) -> L::Register {
+    let minus = l.neg(x);
+    let near = l.less(x, l.constant(std::f64::consts::LN_2));
+    // The difference itself where it is small, or else with what it loses.
+    let e = exp(l, minus);
+    let difference = l.sub(l.one(), e);
+    let u = l.select(near, l.neg(expm1(l, minus)), difference);
+    let lost = l.select(near, l.zero(), l.sub(l.sub(l.one(), difference), e));
+    log_of_any_sum(l, u, lost)
+}

@@ -1,0 +1,34 @@
+//! Functions whose values are exact.
+
+use crate::vector::Lanes;
+
+/// The greatest whole number that is not greater.
+#[inline(always)]
+pub fn floor<L: Lanes>(l: L, x: L::Register) -> L::Register {
+    l.floor(x)
+}
+
+/// The nearest whole number, to the even one of two.
+#[inline(always)]
+pub fn round<L: Lanes>(l: L, x: L::Register) -> L::Register {
+    l.round_to_even(x)
+}
+
+/// -1, 0 or 1 as `x` is negative, zero or positive; NaN of NaN.
+#[inline(always)]
+pub fn sign<L: Lanes>(l: L, x: L::Register) -> L::Register {
+    let itself = l.or(l.equal(x, l.zero()), l.is_nan(x));
+    l.select(itself, x, l.copysign(l.one(), x))
+}
+
+/// The larger of two; NaN if either is.
+#[inline(always)]
+pub fn max<L: Lanes>(l: L, x: L::Register, y: L::Register) -> L::Register {
+    l.max(x, y)
+}
+
+/// The smaller of two; NaN if either is.
+#[inline(always)]
+pub fn min<L: Lanes>(l: L, x: L::Register, y: L::Register) -> L::Register {
+    l.min(x, y)
+}
