@@ -57,6 +57,9 @@ pub(super) fn functions(as_json: bool) -> Outcome {
 
 pub(super) fn rules(as_json: bool) -> Outcome {
     if as_json {
+        let algebra = simplify::ALGEBRA.iter().map(|(name, documentation)| {
+            json!({"name": name, "family": "algebra", "rule": null, "documentation": documentation})
+        });
         let rows: Vec<Value> = simplify::rules()
             .iter()
             .map(|rule| {
@@ -67,6 +70,7 @@ pub(super) fn rules(as_json: bool) -> Outcome {
                     "documentation": rule.documentation,
                 })
             })
+            .chain(algebra)
             .collect();
         return print_json(&json!(rows));
     }
@@ -78,6 +82,9 @@ pub(super) fn rules(as_json: bool) -> Outcome {
             rule.text,
             rule.documentation.replace('\n', "\n    ")
         ));
+    }
+    for (name, documentation) in simplify::ALGEBRA {
+        text.push_str(&format!("{name}\n    {documentation}\n"));
     }
     print(&text)
 }

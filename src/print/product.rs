@@ -115,7 +115,7 @@ impl Converter<'_> {
     }
 
     /// Powers to one whole number above and below the bar as a power of a quotient: `(a/b)^2` for `a^2/b^2`.
-    fn join_across_bar(&mut self, above: &mut Vec<Factor>, below: &mut Vec<Factor>) {
+    fn join_across_bar(&mut self, above: &mut [Factor], below: &mut Vec<Factor>) {
         let whole = |f: &Factor| match &f.exponent {
             Exponent::Number(n) if n.is_integer() && !n.is_one() => Some(n.clone()),
             _ => None,

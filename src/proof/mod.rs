@@ -101,10 +101,11 @@ fn divides_by_zero(graph: &Graph, node: NodeId) -> bool {
         }
         let operands = graph.operands(part);
         match graph.op(part) {
-            Op::Power if graph.is_zero(operands[0]) => {
-                if graph.as_constant(operands[1]).is_some_and(Number::is_negative) {
-                    return true;
-                }
+            Op::Power
+                if graph.is_zero(operands[0])
+                    && graph.as_constant(operands[1]).is_some_and(Number::is_negative) =>
+            {
+                return true;
             }
             Op::Linear | Op::Product | Op::Power => pending.extend_from_slice(operands),
             Op::Function(function) if function != Function::Xlogy => pending.extend_from_slice(operands),

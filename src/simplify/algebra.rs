@@ -174,6 +174,13 @@ fn softmax_factors(graph: &mut Graph, node: NodeId) -> Option<Vec<(NodeId, NodeI
     let (Op::Function(Function::Exp), &[argument]) = (graph.op(node), graph.operands(node)) else {
         return None;
     };
+    let has_total =
+        graph.operands(argument).iter().any(|o| matches!(graph.op(*o), Op::Reduce(Reduction::LogSumExp, _)));
+    if !has_total {
+        return None;
+    }
+    // `(a + b)/tau` is two terms.
+    let argument = expanded(graph, argument).unwrap_or(argument);
     let (constant, terms) = graph.terms(argument);
     let is_total = |graph: &Graph, n: NodeId| matches!(graph.op(n), Op::Reduce(Reduction::LogSumExp, _));
     let (count, total) = terms.iter().find(|(_, t)| is_total(graph, *t)).cloned()?;

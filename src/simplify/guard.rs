@@ -41,7 +41,8 @@ pub(super) fn common(graph: &mut Graph, node: NodeId) -> Vec<NodeId> {
     shared.dedup();
     let mut proposals = Vec::new();
     for condition in shared {
-        let (mut inside, mut outside): (Vec<(Number, NodeId)>, Vec<(Number, NodeId)>) = Default::default();
+        let mut inside: Vec<(Number, NodeId)> = Vec::new();
+        let mut outside: Vec<(Number, NodeId)> = Vec::new();
         for ((coefficient, term), split) in terms.iter().zip(&split) {
             match split {
                 Some((conditions, then)) if conditions.contains(&condition) => {

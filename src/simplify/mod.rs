@@ -11,11 +11,13 @@ mod cost;
 mod engine;
 mod guard;
 mod matcher;
+mod names;
 mod prove;
 mod rule;
 mod sharing;
 mod sums;
 
+pub use names::ALGEBRA;
 pub(crate) use rule::read_files;
 pub use rule::{Rule, Use, rules};
 

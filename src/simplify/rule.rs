@@ -77,11 +77,14 @@ pub(crate) fn read_files(files: &[(&'static str, Use, &'static str)]) -> Vec<Rul
     rules
 }
 
-/// The rules of a kind whose pattern is of the same sort as `op`, in the order in which they are tried.
+/// Rules by the stage and the sort of operation that they are looked for at.
+type Sorted = Vec<(Stage, Discriminant<Op>, Vec<&'static Rule>)>;
+
+/// The rules of a stage whose pattern is of the same sort as `op`, in the order in which they are tried.
 pub(super) fn rules_for(stage: Stage, op: Op) -> &'static [&'static Rule] {
-    static SORTED: OnceLock<Vec<(Stage, Discriminant<Op>, Vec<&'static Rule>)>> = OnceLock::new();
+    static SORTED: OnceLock<Sorted> = OnceLock::new();
     let sorted = SORTED.get_or_init(|| {
-        let mut sorted: Vec<(Stage, Discriminant<Op>, Vec<&'static Rule>)> = Vec::new();
+        let mut sorted = Sorted::new();
         for rule in rules() {
             let sort = discriminant(&rule.graph.op(rule.before));
             for stage in [Stage::Loss, Stage::Result, Stage::Proposal] {

@@ -4,6 +4,7 @@ use crate::points::{Draw, inputs};
 use lossform::evaluate::{Batch, Extended, Limits, Output, bind, evaluate};
 use lossform::graph::{NodeId, VariableId};
 use lossform::real::Real;
+use lossform::simplify::{ALGEBRA, rules};
 use lossform::{Derivation, Library, Loss};
 use std::collections::BTreeMap;
 
@@ -11,6 +12,11 @@ use std::collections::BTreeMap;
 fn check_steps(loss: &Loss, derivation: &Derivation) {
     let steps = derivation.steps();
     let lines = steps.lines();
+    for line in &lines[1..] {
+        let is_known =
+            rules().iter().any(|r| r.name == line.rule) || ALGEBRA.iter().any(|(n, _)| *n == line.rule);
+        assert!(is_known, "`lossform rules` does not list {}", line.rule);
+    }
     assert_eq!(lines[0].node, loss.root(), "{}: the first line is the loss", loss.name());
     assert_eq!(lines.last().unwrap().node, derivation.node(), "{}: the last is the result", loss.name());
     let graph = steps.graph();
