@@ -64,10 +64,7 @@ impl Signed {
 pub(super) fn step(graph: &mut Graph, signed: &Signed, node: NodeId) -> Option<(NodeId, &'static str)> {
     match graph.op(node) {
         Op::If => Some((common_function(graph, node)?, "choice_of_arguments")),
-        Op::Linear => match within_branches(graph, node) {
-            Some(after) => Some((after, "sum_in_branches")),
-            None => Some((complement_of_powers(graph, node)?, "complement_of_powers")),
-        },
+        Op::Linear => Some((within_branches(graph, node)?, "sum_in_branches")),
         Op::Product => match signed.slope(graph, node) {
             Some(after) => Some((after, "choice_of_arguments")),
             None => match exponential_into_sum(graph, node) {
@@ -78,7 +75,6 @@ pub(super) fn step(graph: &mut Graph, signed: &Signed, node: NodeId) -> Option<(
                 },
             },
         },
-        Op::Reduce(Reduction::Sum, _) => Some((softmax_mass(graph, node)?, "softmax_mass")),
         _ => None,
     }
 }
@@ -184,52 +180,6 @@ fn within_branches(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
     Some(graph.select(condition, a, b))
 }
 
-/// `1 - sigmoid(z)^n*exp(x)` is `-expm1(n*log(sigmoid(z)) + x)`; and `1 - p*(1 - e)` is `(1 - p) + p*e`.
-fn complement_of_powers(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
-    let (constant, terms) = graph.terms(node);
-    let [(coefficient, product)] = terms.as_slice() else { return None };
-    if constant.is_zero() {
-        return None;
-    }
-    let (mut logs, mut probability, mut other) = (Vec::new(), Vec::new(), None);
-    let mut is_open = false;
-    for factor in factors_of(graph, *product) {
-        let (base, exponent) = match (graph.op(factor), graph.operands(factor)) {
-            (Op::Power, &[base, exponent]) => (base, exponent),
-            _ => (factor, graph.integer(1)),
-        };
-        match graph.op(base) {
-            Op::Function(Function::Exp) => logs.push(graph.operands(base)[0]),
-            Op::Function(Function::Sigmoid) => {
-                is_open |= graph.as_constant(exponent).is_none();
-                let log = graph.function(Function::Log, &[base]);
-                logs.push(graph.mul(&[exponent, log]));
-            }
-            Op::Linear if other.is_none() && base == factor => {
-                other = Some(base);
-                continue;
-            }
-            _ => return None,
-        }
-        probability.push(factor);
-    }
-    let share = other.map_or(Number::ONE, |other| graph.terms(other).0);
-    // A single function has a complement of its own.
-    let is_known = other.is_none() && !is_open && logs.len() < 2;
-    if probability.is_empty() || is_known || coefficient.checked_mul(&share)? != -&constant {
-        return None;
-    }
-    let log = graph.add(&logs);
-    let growth = graph.function(Function::Expm1, &[log]);
-    let mut parts = vec![(-&constant, growth)];
-    if let Some(other) = other {
-        let rest = graph.linear(-&share, &[(Number::ONE, other)]);
-        probability.push(rest);
-        parts.push((coefficient.clone(), graph.mul(&probability)));
-    }
-    Some(graph.linear(Number::ZERO, &parts))
-}
-
 /// What a base is the complement of.
 #[derive(Clone, Copy)]
 pub(super) enum Complement {
@@ -327,13 +277,13 @@ fn multiplied_into_sum(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
     None
 }
 
-/// `exp(a)*sum[c](exp(z)*e)` is `sum[c](exp(z + a)*e)`, where a has the logsumexp of z.
+/// `exp(a)*sum[c](exp(z)*e)` is `sum[c](exp(z + a)*e)`, where a has the logsumexp of z. A sum that has one itself is
+/// weighted by probabilities, which need not be joined with another.
 fn exponential_into_sum(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
     let factors = graph.operands(node).to_vec();
     let at = factors.iter().position(|f| graph.op(*f) == Op::Function(Function::Exp))?;
     let argument = graph.operands(factors[at])[0];
-    let is_total = |n: &NodeId| matches!(graph.op(*n), Op::Reduce(Reduction::LogSumExp, _));
-    if !graph.terms(argument).1.iter().any(|(_, t)| is_total(t)) {
+    if !has_total(graph, argument) {
         return None;
     }
     for (other, sum) in factors.iter().enumerate() {
@@ -342,7 +292,10 @@ fn exponential_into_sum(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
         }
         let (indices, body, _) = graph.open(*sum);
         let rest = graph.split_coefficient(body).1;
-        if !factors_of(graph, rest).iter().any(|f| graph.op(*f) == Op::Function(Function::Exp)) {
+        let is_open = |f: &NodeId| {
+            graph.op(*f) == Op::Function(Function::Exp) && !has_total(graph, graph.operands(*f)[0])
+        };
+        if !factors_of(graph, rest).iter().any(is_open) {
             continue;
         }
         let body = graph.mul(&[factors[at], body]);
@@ -353,6 +306,12 @@ fn exponential_into_sum(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
         return Some(graph.mul(&all));
     }
     None
+}
+
+/// Whether a logsumexp is among the terms of `argument`.
+fn has_total(graph: &Graph, argument: NodeId) -> bool {
+    let is_total = |n: &NodeId| matches!(graph.op(*n), Op::Reduce(Reduction::LogSumExp, _));
+    graph.terms(argument).1.iter().any(|(_, t)| is_total(t))
 }
 
 /// `exp(y*z)*sigmoid(-z)` is `exp(y*z - softplus(z))`, in which what overflows cancels.
@@ -410,16 +369,6 @@ fn one_sign(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
         return Some(if exponent % 2 == 0 { product } else { graph.neg(product) });
     }
     None
-}
-
-/// A softmax sums to 1 over its indices.
-fn softmax_mass(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
-    let (indices, body, _) = graph.open(node);
-    if graph.op(body) != Op::Function(Function::Exp) {
-        return None;
-    }
-    let log = graph.operands(body)[0];
-    is_softmax_over(graph, log, &indices).then(|| graph.integer(1))
 }
 
 /// Whether `x` is `f - logsumexp[c](f)` for exactly these indices.

@@ -13,6 +13,7 @@ impl Stabilizer<'_> {
         let factors = self.graph.operands(node).to_vec();
         if let Some(form) = self
             .log_by_complement(&factors)
+            .or_else(|| self.argument_over_expm1(&factors))
             .or_else(|| self.product_with_log(&factors))
             .or_else(|| self.softmax_written_out(&factors))
             .or_else(|| self.normalized_sum(&factors))
@@ -83,6 +84,58 @@ impl Stabilizer<'_> {
         let inverse = self.graph.power_verbatim(below, minus_one);
         let quotient = self.graph.product_verbatim(&[x, inverse]);
         self.graph.choice_verbatim(is_zero, one, quotient)
+    }
+
+    /// `x/expm1(x)`, and `x*sign(x)/expm1(-|x|)`, which has a limit at 0 as well.
+    fn argument_over_expm1(&mut self, factors: &[NodeId]) -> Option<NodeId> {
+        for (at, factor) in factors.iter().enumerate() {
+            let (Op::Power, &[base, exponent]) = (self.graph.op(*factor), self.graph.operands(*factor))
+            else {
+                continue;
+            };
+            if self.graph.as_constant(exponent) != Some(&Number::MINUS_ONE)
+                || self.graph.op(base) != Op::Function(Function::Expm1)
+            {
+                continue;
+            }
+            let argument = self.graph.operands(base)[0];
+            let opposite = self.graph.neg(argument);
+            let found = if self.graph.op(opposite) == Op::Function(Function::Abs) {
+                let x = self.graph.operands(opposite)[0];
+                let signs: Vec<Option<NodeId>> = factors
+                    .iter()
+                    .map(|f| {
+                        (self.graph.op(*f) == Op::Function(Function::Sign))
+                            .then(|| self.graph.operands(*f)[0])
+                    })
+                    .collect();
+                let inner: Vec<NodeId> = signs.iter().zip(factors).map(|(s, f)| s.unwrap_or(*f)).collect();
+                let sign = self.multiple_of(x, &inner, |n| signs[n].is_some());
+                let value = self.multiple_of(x, &inner, |n| signs[n].is_none() && n != at);
+                sign.zip(value).map(|((n, a), (m, b))| (vec![at, n, m], a != b))
+            } else {
+                self.multiple_of(argument, factors, |n| n != at).map(|(n, is_same)| (vec![at, n], is_same))
+            };
+            let Some((places, is_positive)) = found else { continue };
+            let rest = self.all_but(factors, &places);
+            let (rest, quotient) = (self.value(rest), self.over_expm1(argument));
+            let form = self.graph.product_verbatim(&[rest, quotient]);
+            let form = if is_positive { form } else { self.graph.negated_verbatim(form) };
+            return Some(self.by("argument_over_expm1", form));
+        }
+        None
+    }
+
+    /// The first of `nodes` with a position that `fits` which is `x`, or `-x`: its position, and whether it is `x`.
+    fn multiple_of(
+        &mut self,
+        x: NodeId,
+        nodes: &[NodeId],
+        fits: impl Fn(usize) -> bool,
+    ) -> Option<(usize, bool)> {
+        let opposite = self.graph.neg(x);
+        let at = (0..nodes.len()).find(|n| fits(*n) && (nodes[*n] == x || nodes[*n] == opposite))?;
+        Some((at, nodes[at] == x))
     }
 
     /// A logarithm that may be infinite, with a weight that may then be 0.

@@ -3,7 +3,7 @@
 use super::Stabilizer;
 use super::cancellation::Terms;
 use super::gap::without;
-use super::squares::positions;
+use super::squares::{distributed, positions};
 use crate::comparison::Comparison;
 use crate::function::Function;
 use crate::graph::{Interval, NodeId, Op, Reduction};
@@ -24,11 +24,15 @@ impl Stabilizer<'_> {
         if terms.is_empty() || terms.len() == 1 && constant.is_zero() || terms.len() > 12 {
             return None;
         }
+        let mut candidates: Vec<Probability> = Vec::new();
         for (_, term) in terms {
-            let Some((probability, _)) = self.probability(*term) else { continue };
+            candidates.extend(self.probability(*term).map(|(probability, _)| probability));
+        }
+        for probability in candidates {
+            let terms = self.spread(&probability, constant, terms);
             // The weight of the probability, and what is left.
             let (mut weight, mut rest) = (Vec::new(), Vec::new());
-            for (coefficient, other) in terms {
+            for (coefficient, other) in &terms {
                 match self.probability(*other) {
                     Some((own, others)) if own.same(&probability) => {
                         weight.push((coefficient.clone(), others))
@@ -36,7 +40,18 @@ impl Stabilizer<'_> {
                     _ => rest.push((coefficient.clone(), *other)),
                 }
             }
+            let sums = |others: NodeId| {
+                let factors = self.graph.operands(others).iter().chain([&others]);
+                factors.copied().any(|f| matches!(self.graph.op(f), Op::Reduce(Reduction::Sum, _)))
+            };
+            let has_sum = weight.iter().any(|(_, others)| sums(*others));
             let weight = self.graph.linear(Number::ZERO, &weight);
+            if rest.is_empty() && constant.is_zero() && has_sum {
+                // In what the probability is a factor of, a sum and its elements may cancel.
+                let (form, _) = self.probability_and_less_one(&probability);
+                let weight = self.value(weight);
+                return Some(self.graph.product_verbatim(&[form, weight]));
+            }
             let target = self.graph.linear(constant.clone(), &rest);
             let target = self.graph.neg(target);
             let scale = self.graph.as_constant(weight).cloned();
@@ -59,6 +74,29 @@ impl Stabilizer<'_> {
             return Some(self.graph.sum_verbatim(Number::ZERO, &[(scale, residual)]));
         }
         None
+    }
+
+    /// `terms` with `y*(w*p - v)` multiplied out, so that all that p is multiplied by is found.
+    fn spread(&mut self, probability: &Probability, constant: &Number, terms: &Terms) -> Terms {
+        let mut all = Vec::with_capacity(terms.len());
+        for (coefficient, term) in terms {
+            let factors = match self.graph.op(*term) {
+                Op::Product if self.probability(*term).is_none() => self.graph.operands(*term).to_vec(),
+                _ => Vec::new(),
+            };
+            let at = factors.iter().position(|factor| {
+                let inner = self.graph.terms(*factor).1;
+                self.graph.op(*factor) == Op::Linear
+                    && inner
+                        .iter()
+                        .any(|(_, t)| self.probability(*t).is_some_and(|(own, _)| own.same(probability)))
+            });
+            let product = at.and_then(|at| distributed(self.graph, &factors, at));
+            all.push((coefficient.clone(), product.unwrap_or(*term)));
+        }
+        let sum = self.graph.linear(constant.clone(), &all);
+        let (shift, spread) = self.graph.terms(sum);
+        if shift == *constant { spread } else { terms.clone() }
     }
 
     fn residual_of(&mut self, probability: &Probability, weight: NodeId, target: NodeId) -> NodeId {

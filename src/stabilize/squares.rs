@@ -4,6 +4,7 @@ use crate::comparison::Comparison;
 use crate::function::Function;
 use crate::graph::{Graph, IndexId, Interval, Map, NodeId, Op, Reduction};
 use crate::number::Number;
+use crate::simplify::simplify;
 
 /// `node` after one step, with the name of the rewrite.
 pub(super) fn step(graph: &mut Graph, node: NodeId) -> Option<(NodeId, &'static str)> {
@@ -134,6 +135,9 @@ fn over_norms(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
     if lengths.is_empty() {
         return None;
     }
+    if let Some(after) = divided_lengths(graph, &factors, &lengths) {
+        return Some(after);
+    }
     let at = factors.iter().position(|factor| {
         let is_sum = |n: &NodeId| matches!(graph.op(*n), Op::Reduce(Reduction::Sum, _));
         let has_sum = |term: NodeId| is_sum(&term) || graph.operands(term).iter().any(is_sum);
@@ -143,6 +147,47 @@ fn over_norms(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
                 || divides())
     });
     distributed(graph, &factors, at?)
+}
+
+/// `(a*(d + b) - b)/d` is `a + (a - 1)*b/d` for a length d: where d is tiny, it would be lost beside b.
+fn divided_lengths(graph: &mut Graph, factors: &[NodeId], lengths: &[NodeId]) -> Option<NodeId> {
+    let is_length = |term: &NodeId| lengths.contains(term);
+    for (at, sum) in factors.iter().enumerate() {
+        if graph.op(*sum) != Op::Linear {
+            continue;
+        }
+        let (constant, terms) = graph.terms(*sum);
+        let mut spread = Vec::with_capacity(terms.len());
+        let mut found = false;
+        for (coefficient, term) in terms {
+            let inner =
+                if graph.op(term) == Op::Product { graph.operands(term).to_vec() } else { Vec::new() };
+            let place = inner.iter().position(|factor| {
+                graph.op(*factor) == Op::Linear && graph.terms(*factor).1.iter().any(|(_, t)| is_length(t))
+            });
+            let product = place.and_then(|place| distributed(graph, &inner, place));
+            found |= product.is_some();
+            spread.push((coefficient, product.unwrap_or(term)));
+        }
+        if !found {
+            continue;
+        }
+        let spread = graph.linear(constant, &spread);
+        let (constant, terms) = graph.terms(spread);
+        let has_length = |term: NodeId| is_length(&term) || graph.operands(term).iter().any(is_length);
+        let (with, without): (Vec<_>, Vec<_>) = terms.into_iter().partition(|(_, term)| has_length(*term));
+        let without = graph.linear(constant, &without);
+        let without = simplify(graph, without).node;
+        let mut rest = factors.to_vec();
+        rest.remove(at);
+        let rest = graph.mul(&rest);
+        let mut all = vec![(Number::ONE, graph.mul(&[without, rest]))];
+        for (coefficient, term) in with {
+            all.push((coefficient, graph.mul(&[term, rest])));
+        }
+        return Some(graph.linear(Number::ZERO, &all));
+    }
+    None
 }
 
 /// The product with its factor at `at`, a sum, multiplied out.

@@ -4,11 +4,11 @@ use super::recognition::rules;
 
 /// The rewrites that are not rules, in alphabetical order.
 pub const COMPOSED: &[(&str, &str)] = &[
+    ("argument_over_expm1", "x/(e^x - 1) is 1 at 0, where the quotient is 0/0."),
     ("choice_of_arguments", "A function of either of two arguments is the function of a choice."),
     ("close_exponentials", "A difference of exponentials with close arguments is a multiple of expm1."),
     ("close_logistics", "A difference of logistic functions with close arguments is a multiple of expm1."),
     ("close_logsumexps", "Two logsumexps of close arguments differ by log1p of a mean of expm1."),
-    ("complement_of_powers", "1 less a product of powers of probabilities is expm1 of the logarithm."),
     ("difference_of_norms", "A difference of lengths is taken by the difference of the vectors."),
     (
         "direction_of_zero",
@@ -56,7 +56,6 @@ pub const COMPOSED: &[(&str, &str)] = &[
     ("root_of_squares", "The root of a sum of squares is a norm, which is scaled."),
     ("shifted_log_softmax", "logsumexp(z) - z[t] is a sum of two parts that are not negative."),
     ("shifted_softmax", "A softmax is taken of logits less the largest."),
-    ("softmax_mass", "A softmax sums to 1."),
     ("sum_in_branches", "1 less a choice is a choice, in whose branches more can cancel exactly."),
     ("weight_of_zero", "A weight of 0 makes a product 0 whatever the logarithm is."),
     ("weighted_log_softmax", "A logsumexp less a weighted mean of logits is a weighted mean of gaps."),

@@ -18,6 +18,8 @@ const EXCEPTIONS: &[(&str, &str, usize, f64, &str)] = &[
     ("distillation", "f32", 2, 3e-4, FIRST_ORDER),
     ("triplet loss", "f64", 5, 1.0, UNIT_VECTORS),
     ("triplet loss", "f32", 5, 1.0, UNIT_VECTORS),
+    ("focal loss of several classes", "f64", 3, 1.0, SECOND_ORDER),
+    ("focal loss of several classes", "f32", 1, 1.0, SECOND_ORDER),
     (
         "swish",
         "f32",
@@ -51,6 +53,9 @@ const EXCEPTIONS: &[(&str, &str, usize, f64, &str)] = &[
 
 const FIRST_ORDER: &str = "for logits that differ by d, -d and 0 the first component is of the order of d^2: what is of first order cancels \
      over the classes, after it was rounded";
+
+const SECOND_ORDER: &str = "where one class is all but certain, its component is of the order of the square of the others' \
+     probabilities; the two terms of first order are rounded apart, as the derived formula has them";
 
 const UNIT_VECTORS: &str =
     "an anchor 1e200 away sees the other two points in the same direction, but for an angle of 1e-200";
