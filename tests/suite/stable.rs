@@ -131,3 +131,23 @@ fn forms_do_not_depend_on_the_spelling() {
     check("x/sqrt(1+x^2)", "x", "x/hypot(1, x)", "1/hypot(1, x)^3");
     check("1 - cos(x)", "x", "2*sin(x/2)^2", "sin(x)");
 }
+
+#[test]
+fn quotients_have_their_limits() {
+    for (formula, at_zero) in [
+        ("x/expm1(x)", 1.0),
+        ("x*exp(x)/expm1(x)", 1.0),
+        ("x*exp(-x)/expm1(-x)", -1.0),
+        ("-2*x/expm1(x)", -2.0),
+    ] {
+        let evaluator = Loss::parse(formula).unwrap().evaluator::<f64>(&Request::default()).unwrap();
+        let at = |x: f64| {
+            let inputs = [("x".to_owned(), ndarray::arr0(x).into_dyn())];
+            evaluator.evaluate(&inputs.into(), &BTreeMap::new()).unwrap().value.sum()
+        };
+        for x in [0.0, 1e-300, -1e-300] {
+            assert!((at(x) - at_zero).abs() < 1e-15, "{formula} at {x}: {}", at(x));
+        }
+        assert!(at(1.0).signum() == at_zero.signum() && at(-1.0).signum() == at_zero.signum(), "{formula}");
+    }
+}
