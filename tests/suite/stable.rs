@@ -3,7 +3,7 @@
 use crate::references::array;
 use lossform::differentiate::differentiate;
 use lossform::evaluate::{Batch, Extended, Limits, Output, bind, evaluate};
-use lossform::print::text;
+use lossform::print::{Document, text};
 use lossform::real::Real;
 use lossform::stabilize::{COMPOSED, explanation, rules, stabilize};
 use lossform::{Loss, Request};
@@ -105,7 +105,15 @@ fn every_rewrite_is_explained_and_used() {
             let is_name = formula.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
             let loss = if is_name { Loss::builtin(formula) } else { Loss::parse(formula) }.unwrap();
             let request = Request { gradients: gradients.clone(), ..Request::default() };
-            used.extend(loss.stable_form(&request).unwrap().rewrites);
+            let form = loss.stable_form(&request).unwrap();
+            for definition in &form.definitions {
+                let document = Document { body: definition.value.clone(), definitions: Vec::new() };
+                let is_circular = text(&document)
+                    .split(|c: char| !c.is_alphanumeric() && c != '_')
+                    .any(|word| word == definition.name);
+                assert!(!is_circular, "{formula}: {} is defined by itself", definition.name);
+            }
+            used.extend(form.rewrites);
         }
     }
     let known = COMPOSED.iter().map(|(name, _)| *name).chain(rules().iter().map(|r| r.name.as_str()));
