@@ -98,12 +98,13 @@ impl Loss {
     pub(crate) fn derivatives(
         &self,
         graph: &mut Graph,
+        root: NodeId,
         names: &[&str],
         second: bool,
         simplified: bool,
     ) -> Result<Vec<Derivative>, Error> {
         let variables = self.variables(names)?;
-        let root = if simplified { recognise(graph, &[self.root()]).0[0] } else { self.root() };
+        let root = if simplified { recognise(graph, &[root]).0[0] } else { root };
         let mut all = differentiate(graph, root, &variables);
         if second {
             all.iter_mut().for_each(|derivative| *derivative = diagonal(graph, derivative));

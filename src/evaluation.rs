@@ -1,11 +1,13 @@
 //! Losses on data: values, gradients, diagonals of Hessians.
 
 use crate::diagnostic::{Diagnostic, Error, Fault};
-use crate::evaluate::{Batch, Data, Limits, Output, bind, check_inputs, evaluate};
+use crate::evaluate::{Batch, Data, Limits, Origin, Output, bind, check_inputs, evaluate, find_origin};
 use crate::fast::{self, Compiled};
 use crate::graph::{Graph, NodeId, Op, VariableId};
 use crate::loss::Loss;
+use crate::print::{document, text};
 use crate::real::Real;
+use crate::stabilize::{recognize, recognize_functions, stabilize};
 use crate::vector::{Level, Precision};
 use ndarray::ArrayD;
 use std::collections::BTreeMap;
@@ -74,11 +76,16 @@ pub struct Evaluator<T> {
     precision: std::marker::PhantomData<T>,
 }
 
-struct Wanted {
-    node: NodeId,
+/// An expression to be evaluated.
+pub(crate) struct Wanted {
+    /// As it was derived.
+    pub node: NodeId,
+    /// As it is computed.
     computed: NodeId,
-    indices: Vec<crate::graph::IndexId>,
-    variable: Option<VariableId>,
+    /// The axes of the result.
+    pub indices: Vec<crate::graph::IndexId>,
+    /// With respect to what, if it is a derivative.
+    pub variable: Option<VariableId>,
 }
 
 impl Loss {
@@ -88,21 +95,10 @@ impl Loss {
     /// As [`Loss::gradient`].
     pub fn evaluator<T: Real>(&self, request: &Request) -> Result<Evaluator<T>, Error> {
         let mut graph = self.graph().clone();
-        let mut roots =
-            vec![Wanted { node: self.root(), computed: self.root(), indices: Vec::new(), variable: None }];
-        let names: Vec<&str> = request.gradients.iter().map(String::as_str).collect();
-        for derivative in self.derivatives(&mut graph, &names, false, !request.raw)? {
-            let variable = Some(derivative.variable);
-            let node = derivative.node;
-            roots.push(Wanted { node, computed: node, indices: derivative.indices, variable });
-        }
-        let names: Vec<&str> = request.hessian_diagonals.iter().map(String::as_str).collect();
-        for derivative in self.derivatives(&mut graph, &names, true, !request.raw)? {
-            let variable = Some(derivative.variable);
-            let node = derivative.node;
-            roots.push(Wanted { node, computed: node, indices: derivative.indices, variable });
-        }
-        let nodes: Vec<NodeId> = roots.iter().map(|r| r.node).collect();
+        // With hundreds of bits the literal form is the reference for the accurate one.
+        let accurate = !request.raw && T::epsilon() > T::from_double(1e-20);
+        let mut roots = self.wanted(&mut graph, request, accurate)?;
+        let mut nodes: Vec<NodeId> = roots.iter().map(|r| r.node).collect();
         let mut needed: Vec<VariableId> = roots.iter().filter_map(|r| r.variable).collect();
         for node in graph.reachable(&nodes) {
             if let Op::Access(variable) = graph.op(node) {
@@ -111,7 +107,14 @@ impl Loss {
         }
         needed.sort_unstable();
         needed.dedup();
-        let computed = graph.with_elements(&nodes);
+        if accurate {
+            nodes = recognize(&mut graph, &nodes).0;
+        }
+        // Elements are found among canonical nodes, which the last stage does not leave.
+        let mut computed = graph.with_elements(&nodes);
+        if accurate {
+            computed = stabilize(&mut graph, &computed).nodes;
+        }
         for (wanted, computed) in roots.iter_mut().zip(computed) {
             wanted.computed = computed;
         }
@@ -124,6 +127,29 @@ impl Loss {
             needed,
             precision: std::marker::PhantomData,
         })
+    }
+}
+
+impl Loss {
+    /// Value, gradients and diagonals, derived in `graph`; where they are to be accurate, of the functions that the
+    /// formula spells out, whose derivatives are simpler than those of the spelling.
+    pub(crate) fn wanted(
+        &self,
+        graph: &mut Graph,
+        request: &Request,
+        accurate: bool,
+    ) -> Result<Vec<Wanted>, Error> {
+        let node = self.root();
+        let root = if accurate { recognize_functions(graph, node) } else { node };
+        let mut roots = vec![Wanted { node, computed: node, indices: Vec::new(), variable: None }];
+        for (names, second) in [(&request.gradients, false), (&request.hessian_diagonals, true)] {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            for derivative in self.derivatives(graph, root, &names, second, !request.raw)? {
+                let (node, variable) = (derivative.node, Some(derivative.variable));
+                roots.push(Wanted { node, computed: node, indices: derivative.indices, variable });
+            }
+        }
+        Ok(roots)
     }
 }
 
@@ -247,6 +273,63 @@ impl<T: Real> Evaluator<T> {
         };
         Output { node: wanted.node, computed: wanted.computed, indices: wanted.indices.clone(), batch }
     }
+
+    /// Says where a result that is not finite comes from, `None` if all are finite.
+    ///
+    /// The first batch element that has one is looked at, there the value before the derivatives, and in it the first
+    /// expression that is not finite though its parts are.
+    ///
+    /// # Errors
+    /// As [`Evaluator::bind`].
+    pub fn explain(
+        &self,
+        inputs: &BTreeMap<String, ArrayD<T>>,
+        parameters: &BTreeMap<String, T>,
+    ) -> Result<Option<Explanation>, Error> {
+        let data = self.bind(inputs, parameters)?;
+        let roots: Vec<NodeId> = self.roots.iter().map(|r| r.computed).collect();
+        let origin =
+            find_origin(&self.graph, &roots, &data, &self.request.limits).map_err(|d| self.loss.error(d))?;
+        Ok(origin.map(|origin| self.explanation(&origin, &data)))
+    }
+
+    fn explanation(&self, origin: &Origin, data: &Data<T>) -> Explanation {
+        let mut graph = self.graph.clone();
+        let output = match self.roots[origin.root].variable {
+            None => "value".to_owned(),
+            Some(variable) => {
+                let kind = if origin.root > self.request.gradients.len() { "hess_diag" } else { "grad" };
+                format!("{kind} {}", graph.variable(variable).name)
+            }
+        };
+        let name = |index: &crate::graph::IndexId| graph.index_entry(*index).name.clone();
+        let indices = origin.indices.iter().map(|(index, at)| (name(index), *at)).collect();
+        let mut batch = Vec::with_capacity(data.batch.len());
+        let mut rest = origin.element;
+        for length in data.batch.iter().rev() {
+            batch.insert(0, rest % length);
+            rest /= length;
+        }
+        let expression = text(&document(&mut graph, origin.node, &self.loss.lowered().named));
+        Explanation { output, batch, indices, expression, value: origin.value, reason: origin.reason.clone() }
+    }
+}
+
+/// Where a result that is not finite comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// Which result: `value`, `grad z`, `hess_diag z`.
+    pub output: String,
+    /// The batch element.
+    pub batch: Vec<usize>,
+    /// The values of the indices that are free in the expression.
+    pub indices: Vec<(String, i64)>,
+    /// The first expression that is not finite though its parts are, in the language.
+    pub expression: String,
+    /// Its value.
+    pub value: f64,
+    /// Why it is not finite.
+    pub reason: String,
 }
 
 impl<T: Precision> Evaluator<T> {

@@ -77,7 +77,8 @@ impl<'a, T: Precision> Compiled<'a, T> {
         }))
     }
 
-    /// Evaluates. Whether the results hold: a NaN among them may be an error that only the reference evaluator tells.
+    /// Evaluates. Whether the results hold: one that is not finite may be an error that only the reference evaluator
+    /// tells, or an overflow on the way that it avoids.
     ///
     /// # Errors
     /// None that compilation did not have.
@@ -96,7 +97,7 @@ impl<'a, T: Precision> Compiled<'a, T> {
                 execute(exact, self.data, threads, level, &mut self.results, &|_| {});
             }
         }
-        Ok(!self.program.may_fail || !self.results.iter().any(|r| r.iter().any(|v| v.is_nan())))
+        Ok(self.results.iter().all(|result| is_finite(result)))
     }
 
     /// Bytes of what is stored between passes, and of the blocks of each thread.
@@ -124,6 +125,11 @@ impl<'a, T: Precision> Compiled<'a, T> {
         });
         arrays.collect()
     }
+}
+
+/// Whether all of `values` are finite. Looked at by blocks, which are done with vectors.
+fn is_finite<T: Precision>(values: &[T]) -> bool {
+    values.chunks(1024).all(|block| block.iter().fold(true, |all, v| all & v.is_finite()))
 }
 
 fn typed<T: Precision>(

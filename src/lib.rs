@@ -16,6 +16,7 @@
 //! lower                   tree -> graph: names, axes, indices, domains, definitions
 //! differentiate           graph -> graph: one reverse sweep for all inputs
 //! simplify                graph -> shorter graph: rules as data, algebra of sums and products
+//! stabilize               graph -> a form that is accurate in floating point
 //! print                   graph -> text, Unicode, LaTeX, DOT
 //! evaluate                graph -> numbers: the reference evaluator, generic over floats
 //! vector                  registers of floats and elementary functions of them, for every instruction set
@@ -82,6 +83,8 @@ mod proof;
 pub mod real;
 pub mod simplify;
 pub mod source;
+pub mod stabilize;
+mod stable;
 mod steps;
 pub mod suggestion;
 pub mod syntax;
@@ -92,9 +95,10 @@ pub use diagnosis::{DerivativeCheck, DerivativeRequest};
 pub use diagnostic::Error;
 pub use difference::{Disagreement, GradientCheck};
 pub use equivalence::{Difference, Equivalence, Pair, Step, Verdict, equivalence};
-pub use evaluation::{Evaluation, Evaluator, Reduction, Request};
+pub use evaluation::{Evaluation, Evaluator, Explanation, Reduction, Request};
 pub use fast::Compiled;
 pub use library::{FAMILIES, Library};
 pub use lint::{Finding, Lint};
 pub use loss::Loss;
+pub use stable::{StableForm, StablePart};
 pub use steps::{DerivationStep, DerivationSteps};

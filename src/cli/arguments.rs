@@ -124,9 +124,15 @@ pub(super) struct ShowOptions {
     /// The format of the formula.
     #[arg(long = "as", value_enum, default_value = "text")]
     pub format: Format,
-    /// Show the form that is evaluated.
+    /// Show the form that is evaluated, and the rewrites that made it accurate.
     #[arg(long)]
     pub stable: bool,
+    /// With --stable: the inputs whose gradients are shown as well.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES", requires = "stable")]
+    pub grad: Vec<String>,
+    /// With --stable: the inputs whose diagonal of the Hessian is shown as well.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES", requires = "stable")]
+    pub hess_diag: Vec<String>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

@@ -2,10 +2,10 @@
 
 use super::arguments::{EvalOptions, Precision, Reduction};
 use super::data::{Tables, read, to_json, write_npz};
-use super::{Outcome, later, loss, plain_error, print, print_json};
+use super::{Outcome, loss, plain_error, print, print_json};
 use crate::diagnostic::{Diagnostic, Error, Fault};
 use crate::evaluate::Limits;
-use crate::evaluation::{Evaluation, Request};
+use crate::evaluation::{Evaluation, Explanation, Request};
 use crate::library::Library;
 use crate::loss::Loss;
 use crate::real::Real;
@@ -16,9 +16,6 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 
 pub(super) fn run(library: &Library, options: &EvalOptions) -> Outcome {
-    if options.explain_nan {
-        return Err(later("eval --explain-nan"));
-    }
     if options.loss.loss == "-" && options.data == "-" {
         return Err(plain_error(
             Diagnostic::new(
@@ -76,7 +73,9 @@ fn evaluate<T: Real>(loss: &Loss, tables: &Tables, options: &EvalOptions) -> Out
     let progress = progress_bar(tables, loss);
     let result = evaluator.evaluate_with_progress(&inputs, &parameters, &|done| progress.inc(done as u64));
     progress.finish_and_clear();
-    report(loss, &result?, options)
+    let result = result?;
+    let explanation = if options.explain_nan { evaluator.explain(&inputs, &parameters)? } else { None };
+    report(loss, &result, explanation.as_ref(), options)
 }
 
 /// Shows on a terminal how far a long evaluation is.
@@ -101,7 +100,33 @@ fn progress_bar(tables: &Tables, loss: &Loss) -> ProgressBar {
     bar
 }
 
-fn report<T: Real>(loss: &Loss, result: &Evaluation<T>, options: &EvalOptions) -> Outcome {
+/// `value is not finite at batch element [3]` and why.
+fn explanation_text(explanation: &Explanation) -> String {
+    let mut place: Vec<String> = Vec::new();
+    if !explanation.batch.is_empty() {
+        place.push(format!("batch element {:?}", explanation.batch));
+    }
+    place.extend(explanation.indices.iter().map(|(name, at)| format!("{name} = {at}")));
+    let place = if place.is_empty() { String::new() } else { format!(" at {}", place.join(", ")) };
+    format!(
+        "{} is not finite{place}\n  first in {}\n  which is {}: {}\n",
+        explanation.output,
+        explanation.expression.replace('\n', "\n  "),
+        number(explanation.value),
+        explanation.reason
+    )
+}
+
+fn number(value: f64) -> String {
+    if value.is_nan() { "nan".to_owned() } else { value.to_string() }
+}
+
+fn report<T: Real>(
+    loss: &Loss,
+    result: &Evaluation<T>,
+    explanation: Option<&Explanation>,
+    options: &EvalOptions,
+) -> Outcome {
     let arrays = |map: &BTreeMap<String, ArrayD<T>>| -> Value {
         Value::Object(map.iter().map(|(name, array)| (name.clone(), to_json(array))).collect::<Map<_, _>>())
     };
@@ -109,6 +134,19 @@ fn report<T: Real>(loss: &Loss, result: &Evaluation<T>, options: &EvalOptions) -
         json!({"loss": loss.name(), "value": to_json(&result.value), "grads": arrays(&result.gradients)});
     if !options.hess_diag.is_empty() {
         value["hess_diag"] = arrays(&result.hessian_diagonals);
+    }
+    if options.explain_nan {
+        value["explanation"] = explanation.map_or(Value::Null, |e| {
+            let indices: Map<String, Value> = e.indices.iter().map(|(k, v)| (k.clone(), json!(v))).collect();
+            json!({
+                "output": e.output,
+                "batch": e.batch,
+                "indices": indices,
+                "expression": e.expression,
+                "value": number(e.value),
+                "reason": e.reason,
+            })
+        });
     }
     if let Some(path) = &options.output {
         if path.extension().is_some_and(|e| e == "npz") {
@@ -131,6 +169,9 @@ fn report<T: Real>(loss: &Loss, result: &Evaluation<T>, options: &EvalOptions) -
                 text.push_str(&format!("{key} {name} = {array}\n"));
             }
         }
+    }
+    if options.explain_nan {
+        text.push_str(&explanation.map_or_else(|| "all results are finite\n".to_owned(), explanation_text));
     }
     print(&text)
 }

@@ -75,14 +75,6 @@ fn dispatch(arguments: Arguments) -> Outcome {
     }
 }
 
-/// A command or option that the manual describes and this version does not have yet.
-fn later(what: &str) -> Error {
-    plain_error(
-        Diagnostic::new("not-yet-available", format!("`{what}` comes with a later version"))
-            .help("`lossform --help` lists what there is"),
-    )
-}
-
 /// An error without a place.
 fn plain_error(diagnostic: Diagnostic) -> Error {
     Error::new(vec![diagnostic], Arc::new(Sources::default()))

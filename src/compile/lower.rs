@@ -94,7 +94,6 @@ pub(super) fn lower(
     schedule: &Schedule,
     wanted: &[Wanted],
     inputs: &dyn Fn(u32) -> Vec<usize>,
-    may_fail: bool,
     element_bytes: usize,
 ) -> Option<Program> {
     let mut lowering = Lowering {
@@ -171,7 +170,6 @@ pub(super) fn lower(
         is_split: batch < SPLIT_BELOW && touched > SPLIT_FROM,
         chunk,
         constants: lowering.constants,
-        may_fail,
     })
 }
 

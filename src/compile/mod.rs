@@ -109,5 +109,5 @@ pub(crate) fn compile<T: Real>(
     let schedule = schedule(values, &roots);
     let shape =
         |input: u32| data.own_shape(crate::graph::VariableId(input)).map_or_else(Vec::new, <[usize]>::to_vec);
-    Ok(lower::lower(values, &schedule, &wanted, &shape, translator.may_fail, size_of::<T>()))
+    Ok(lower::lower(values, &schedule, &wanted, &shape, size_of::<T>()))
 }

@@ -27,8 +27,6 @@ pub(crate) struct Program {
     pub chunk: usize,
     /// Constants, as doubles.
     pub constants: Vec<f64>,
-    /// Whether a result that is NaN may be an error.
-    pub may_fail: bool,
 }
 
 impl Program {

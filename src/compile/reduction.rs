@@ -17,13 +17,9 @@ impl<T: Real> Translator<'_, T> {
     ) -> ValueId {
         let is_empty = self.values.volume(over) == 0;
         if reduction.keeps_filter() && is_empty {
-            self.may_fail = true;
             return self.values.constant(f64::NAN);
         }
-        let some = filter.map(|filter| {
-            self.may_fail = true;
-            (filter, self.values.reduce(Fold::Max, over, filter))
-        });
+        let some = filter.map(|filter| (filter, self.values.reduce(Fold::Max, over, filter)));
         let otherwise = |values: &mut Values, rest: f64| match filter {
             None => body,
             Some(filter) => {

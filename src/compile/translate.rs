@@ -42,8 +42,6 @@ pub(super) struct Translator<'a, T> {
     named: Map<(Range, usize), Dimension>,
     ranges: Vec<Option<(Range, usize)>>,
     known: Map<(NodeId, Scope), ValueId>,
-    /// Whether something may be undefined: an empty `max`, a position outside its axis.
-    pub may_fail: bool,
     /// Whether there were more dimensions than fit.
     pub is_too_large: bool,
 }
@@ -61,7 +59,6 @@ impl<'a, T: Real> Translator<'a, T> {
             named: Map::default(),
             ranges: vec![None],
             known: Map::default(),
-            may_fail: false,
             is_too_large: false,
         }
     }
@@ -297,7 +294,7 @@ impl<'a, T: Real> Translator<'a, T> {
         let axes = shape
             .iter()
             .zip(operands)
-            .map(|(length, operand)| (*length, self.place(*operand, 0, *length, scope)))
+            .map(|(length, operand)| (*length, self.place(*operand, 0, scope)))
             .collect();
         let batched = self.data.is_batched(variable);
         let source = Source::Input(variable.position() as u32);
@@ -320,7 +317,7 @@ impl<'a, T: Real> Translator<'a, T> {
             let Some((_, spot)) = inner.iter().find(|s| s.0 == *index) else { continue };
             let dimension = &spot.dimension();
             let extent = self.values.extents[dimension.0 as usize];
-            let place = self.place(*operand, extent.low, extent.length, scope);
+            let place = self.place(*operand, extent.low, scope);
             if self.values.space(array).contains(*dimension) {
                 axes.push((extent.length, place));
                 along.push(*dimension);
@@ -391,9 +388,8 @@ impl<'a, T: Real> Translator<'a, T> {
     }
 
     /// The position that `node` is, counted from `low`.
-    fn place(&mut self, node: NodeId, low: i64, length: usize, scope: &Scope) -> Place {
+    fn place(&mut self, node: NodeId, low: i64, scope: &Scope) -> Place {
         let Some(Position::Affine { constant, terms }) = affine(self.graph, self.data, node) else {
-            self.may_fail = true;
             let mut value = self.of(node, scope);
             if low != 0 {
                 let low = self.values.constant(low as f64);
@@ -415,8 +411,6 @@ impl<'a, T: Real> Translator<'a, T> {
         }
         own.sort_unstable();
         own.retain(|t| t.1 != 0);
-        let (least, most) = self.values.reach(first, &own);
-        self.may_fail |= least < 0 || most >= length as i64;
         Place::Affine(first, own)
     }
 
@@ -455,7 +449,7 @@ impl<'a, T: Real> Translator<'a, T> {
 
     /// What the graph writes as powers to negative numbers are divisions.
     fn product(&mut self, operands: &[NodeId], scope: &Scope) -> ValueId {
-        let mut product: Option<ValueId> = None;
+        let mut multipliers: Vec<ValueId> = Vec::new();
         let mut divisors: Vec<ValueId> = Vec::new();
         for factor in operands {
             if self.graph.op(*factor) == Op::Power {
@@ -477,13 +471,23 @@ impl<'a, T: Real> Translator<'a, T> {
                     _ => {}
                 }
             }
-            let value = self.of(*factor, scope);
-            product = Some(match product {
-                None => value,
-                Some(product) => self.values.multiply(product, value),
-            });
+            multipliers.push(self.of(*factor, scope));
         }
-        let mut result = product.unwrap_or_else(|| self.values.constant(1.0));
+        let mut multipliers = multipliers.into_iter();
+        let mut result = multipliers.next().unwrap_or_else(|| self.values.constant(1.0));
+        // Of several of each, one after the other: the product of two small lengths is 0, but not a direction.
+        let are_alternated = multipliers.len() > 0 && divisors.len() > 1;
+        let mut divisors = divisors.into_iter();
+        if are_alternated {
+            for divisor in divisors.by_ref() {
+                result = self.values.divide(result, divisor);
+                let Some(multiplier) = multipliers.next() else { break };
+                result = self.values.multiply(result, multiplier);
+            }
+        }
+        for multiplier in multipliers {
+            result = self.values.multiply(result, multiplier);
+        }
         for divisor in divisors {
             result = self.values.divide(result, divisor);
         }

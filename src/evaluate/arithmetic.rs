@@ -44,6 +44,8 @@ impl<T: Real> Run<'_, T> {
         result
     }
 
+    /// A product neither overflows nor vanishes on the way: where a part of it is no normal number, it is computed
+    /// again with the exponents apart.
     pub(super) fn product(&mut self, factors: &[(Factor, Slot)]) -> Array<T> {
         // A factor that multiplies comes first, so that divisions have something to divide.
         let lead = factors.iter().position(|f| f.0 == Factor::Times);
@@ -56,7 +58,6 @@ impl<T: Real> Run<'_, T> {
                 Factor::Times => zip(buffer, a, b, |a, b| a * b),
                 Factor::Over => zip(buffer, a, b, |a, b| a / b),
                 Factor::OverRoot => zip(buffer, a, b, |a, b| a / b.sqrt()),
-                Factor::OverSquare => zip(buffer, a, b, |a, b| a / (b * b)),
             };
         }
         let slots: Vec<Slot> = order.iter().map(|f| f.1).collect();
@@ -65,18 +66,53 @@ impl<T: Real> Run<'_, T> {
             Factor::Times => {}
             Factor::Over => result.elements.iter_mut().for_each(|v| *v = v.recip()),
             Factor::OverRoot => result.elements.iter_mut().for_each(|v| *v = v.sqrt().recip()),
-            Factor::OverSquare => result.elements.iter_mut().for_each(|v| *v = (*v * *v).recip()),
         }
+        let mut is_normal = result.elements.iter().all(|v| v.is_normal());
         for (kind, slot) in &order[1..] {
             let factor = self.of(*slot);
             match kind {
                 Factor::Times => accumulate(&mut result, factor, |p, f| p * f),
                 Factor::Over => accumulate(&mut result, factor, |p, f| p / f),
                 Factor::OverRoot => accumulate(&mut result, factor, |p, f| p / f.sqrt()),
-                Factor::OverSquare => accumulate(&mut result, factor, |p, f| p / (f * f)),
             }
+            is_normal &= result.elements.iter().all(|v| v.is_normal());
+        }
+        if !is_normal {
+            self.scaled_product(&order, &mut result);
         }
         result
+    }
+
+    /// The product with mantissas and exponents apart, in the place of what was found without.
+    fn scaled_product(&mut self, factors: &[(Factor, Slot)], result: &mut Array<T>) {
+        let slots: Vec<Slot> = factors.iter().map(|f| f.1).collect();
+        let mut mantissas = self.repeated(&slots);
+        mantissas.elements.iter_mut().for_each(|m| *m = T::one());
+        let mut exponents = self.repeated(&slots);
+        exponents.elements.iter_mut().for_each(|e| *e = T::zero());
+        let count = |e: i32| T::from_double(f64::from(e));
+        for (kind, slot) in factors {
+            let factor = self.of(*slot);
+            match kind {
+                Factor::Times => {
+                    accumulate(&mut mantissas, factor, |p, f| p * scaled(f).0);
+                    accumulate(&mut exponents, factor, |e, f| e + count(scaled(f).1));
+                }
+                Factor::Over => {
+                    accumulate(&mut mantissas, factor, |p, f| p / scaled(f).0);
+                    accumulate(&mut exponents, factor, |e, f| e - count(scaled(f).1));
+                }
+                Factor::OverRoot => {
+                    // Exponents are even, so that half of one is whole.
+                    accumulate(&mut mantissas, factor, |p, f| p / scaled(f).0.sqrt());
+                    accumulate(&mut exponents, factor, |e, f| e - count(scaled(f).1 / 2));
+                }
+            }
+        }
+        for ((r, m), e) in result.elements.iter_mut().zip(&mantissas.elements).zip(&exponents.elements) {
+            let exponent = e.to_double();
+            *r = if exponent.is_finite() { raised(*m, exponent as i64) } else { *m };
+        }
     }
 
     pub(super) fn power(&mut self, base: Slot, exponent: &Exponent<T>) -> Array<T> {
@@ -117,6 +153,33 @@ impl<T: Real> Run<'_, T> {
             }
         }
     }
+}
+
+/// A number as a mantissa between 1/4 and 4 and an even power of 2; zeros and what is not finite as they are.
+fn scaled<T: Real>(x: T) -> (T, i32) {
+    if x == T::zero() || !x.is_finite() {
+        return (x, 0);
+    }
+    let (mantissa, exponent, _) = x.integer_decode();
+    let exponent = i32::from(exponent) + 63 - mantissa.leading_zeros() as i32;
+    let exponent = exponent - exponent.rem_euclid(2);
+    (raised(x, i64::from(-exponent)), exponent)
+}
+
+/// `x*2^exponent`, by steps that are powers of 2 themselves.
+fn raised<T: Real>(x: T, exponent: i64) -> T {
+    /// A power of 2 that is normal in single precision, as is its inverse.
+    const STEP: i64 = 100;
+    // Far beyond any range nothing changes any more.
+    let mut left = exponent.clamp(-10_000, 10_000);
+    let two = T::one() + T::one();
+    let mut result = x;
+    while left != 0 {
+        let step = left.clamp(-STEP, STEP);
+        result = result * two.powi(step as i32);
+        left -= step;
+    }
+    result
 }
 
 /// A power to a small whole number, by multiplication.

@@ -19,7 +19,7 @@ const ELEMENTS: usize = 256;
 const VISITS: usize = 1_000_000;
 
 /// Index values, counted from the first of each range.
-type Place = Vec<(IndexId, usize)>;
+pub(super) type Place = Vec<(IndexId, usize)>;
 
 /// Says why a root is NaN for one of the `suspects` (batch elements), if that is an empty reduction or an access
 /// out of range. A NaN that came with the data, or from arithmetic, is no error.
@@ -58,10 +58,11 @@ pub(super) fn blame<T: Real>(
     Ok(())
 }
 
-struct Trace<'a, T> {
-    run: &'a Run<'a, T>,
-    plan: &'a Plan<T>,
-    element: usize,
+/// The values of one batch element.
+pub(super) struct Trace<'a, T> {
+    pub run: &'a Run<'a, T>,
+    pub plan: &'a Plan<T>,
+    pub element: usize,
 }
 
 impl<T: Real> Trace<'_, T> {
@@ -119,7 +120,7 @@ impl<T: Real> Trace<'_, T> {
     }
 
     /// All places of some indices.
-    fn places(&self, indices: &[IndexId]) -> impl Iterator<Item = Place> + use<T> {
+    pub(super) fn places(&self, indices: &[IndexId]) -> impl Iterator<Item = Place> + use<T> {
         let lengths: Place = indices.iter().map(|i| (*i, self.plan.extents[i].length)).collect();
         let count: usize = lengths.iter().map(|l| l.1).product();
         (0..count).map(move |flat| {
@@ -133,13 +134,13 @@ impl<T: Real> Trace<'_, T> {
         })
     }
 
-    fn restrict(&self, node: NodeId, place: &Place) -> Place {
+    pub(super) fn restrict(&self, node: NodeId, place: &Place) -> Place {
         let find = |index: &IndexId| place.iter().rfind(|p| p.0 == *index).copied();
         self.run.graph.free_indices(node).iter().filter_map(find).collect()
     }
 
     /// The value of `node` at `place`; `None` where it was not computed for itself.
-    fn value(&self, node: NodeId, place: &Place) -> Option<T> {
+    pub(super) fn value(&self, node: NodeId, place: &Place) -> Option<T> {
         let array: &Array<T> = self.run.values[*self.plan.slots.get(&node)?].as_ref()?;
         let mut at = 0;
         for (stride, (index, _)) in array.strides(&array.dimensions).iter().zip(&array.dimensions) {
@@ -211,7 +212,7 @@ impl<T: Real> Trace<'_, T> {
     }
 
     /// `, at n = 3, batch element [2]`
-    fn at(&self, place: &Place) -> String {
+    pub(super) fn at(&self, place: &Place) -> String {
         let mut parts: Vec<String> = Vec::new();
         for (index, position) in place {
             let value = self.plan.extents[index].low + *position as i64;

@@ -48,8 +48,10 @@ pub(super) enum Factor {
     Times,
     Over,
     OverRoot,
-    OverSquare,
 }
+
+/// The largest whole power that a product takes factor by factor.
+const UNFOLDED: i64 = 4;
 
 /// What a base is raised to.
 pub(super) enum Exponent<T> {
@@ -152,18 +154,24 @@ pub(super) fn coefficient<T: Real>(c: &Number) -> Coefficient<T> {
     Coefficient::By(T::from_number(c))
 }
 
-/// The node by whose value, root or square a product is divided if the factor is a power to -1, -1/2 or -2; else
-/// the factor.
-pub(super) fn divisor(graph: &Graph, factor: NodeId) -> (Factor, NodeId) {
+/// The factors that a factor of a product stands for: a small whole power is its base as often as it says, so that
+/// the power alone cannot overflow.
+pub(super) fn unfolded(graph: &Graph, factor: NodeId) -> Vec<(Factor, NodeId)> {
     if graph.op(factor) == Op::Power {
         let [base, exponent] = [0, 1].map(|at| graph.operands(factor)[at]);
-        let kind = match graph.as_constant(exponent).map(Number::to_f64) {
-            Some(-1.0) => Factor::Over,
-            Some(-0.5) => Factor::OverRoot,
-            Some(-2.0) => Factor::OverSquare,
-            _ => return (Factor::Times, factor),
-        };
-        return (kind, base);
+        let Some(exponent) = graph.as_constant(exponent) else { return vec![(Factor::Times, factor)] };
+        match exponent.to_i64() {
+            Some(n) if n.abs() <= UNFOLDED && n != 0 => {
+                let kind = if n > 0 { Factor::Times } else { Factor::Over };
+                return vec![(kind, base); n.unsigned_abs() as usize];
+            }
+            _ => {}
+        }
+        match exponent.to_f64() {
+            -0.5 => return vec![(Factor::OverRoot, base)],
+            -1.5 => return vec![(Factor::Over, base), (Factor::OverRoot, base)],
+            _ => {}
+        }
     }
-    (Factor::Times, factor)
+    vec![(Factor::Times, factor)]
 }

@@ -22,6 +22,7 @@ mod extended;
 mod extent;
 mod floats;
 mod kernel;
+mod origin;
 mod plan;
 mod reduce;
 mod run;
@@ -32,6 +33,7 @@ pub use check::check_inputs;
 pub use data::{Checks, Data, bind};
 pub use extended::Extended;
 pub use extent::Extents;
+pub use origin::{Origin, find_origin};
 
 use crate::diagnostic::Diagnostic;
 use crate::graph::{Graph, IndexId, NodeId};

@@ -6,7 +6,7 @@ use super::array::{Dimensions, volume};
 use super::data::Data;
 use super::element;
 use super::extent::Extent;
-use super::kernel::{Exponent, Kernel, Sliced, Slot, coefficient, divisor};
+use super::kernel::{Exponent, Kernel, Sliced, Slot, coefficient, unfolded};
 use crate::diagnostic::{Diagnostic, Fault};
 use crate::graph::{Graph, IndexId, Map, NodeId, Op, Reduction};
 use crate::number::Number;
@@ -203,11 +203,8 @@ impl<T: Real> Builder<'_, T> {
                 if !graph.free_indices(node).is_empty() {
                     factors.sort_by_key(|factor| graph.look(*factor));
                 }
-                let factors = factors.into_iter().map(|factor| {
-                    let (kind, node) = divisor(graph, factor);
-                    (kind, slot(node))
-                });
-                Kernel::Product(factors.collect())
+                let factors = factors.into_iter().flat_map(|factor| unfolded(graph, factor));
+                Kernel::Product(factors.map(|(kind, node)| (kind, slot(node))).collect())
             }
             Op::Power => {
                 let exponent = match graph.as_constant(operands[1]) {

@@ -201,7 +201,12 @@ functions! {
     Logit(x) {
         names: ["logit"], derivatives: ["1/(x*(1 - x))"],
         domain: "0 < x < 1", range: Interval::REALS, monotone: Increasing, kink: "",
-        latex: "\\operatorname{logit}", evaluate: |x: T| x.ln() - (-x).ln_1p(),
+        latex: "\\operatorname{logit}", // Near 1/2, where the logarithms cancel, by the quotient's distance from 1, in which 2x - 1 is exact.
+        evaluate: |x: T| if (x + x - T::one()).abs() < T::from_double(0.5) {
+            ((x + x - T::one()) / (T::one() - x)).ln_1p()
+        } else {
+            x.ln() - (-x).ln_1p()
+        },
     }
     /// log(1 + exp(x)), without overflow.
     Softplus(x) {
@@ -300,6 +305,28 @@ functions! {
         kink: "at a tie the arguments share the gradient equally; a number or hyperparameter takes the whole tie",
         latex: "\\min", evaluate: |x: T, y: T| -larger(-x, -y),
     }
+    /// log(1 - exp(x)), accurate for x near 0 and for large negative x.
+    Log1mexp(x) {
+        names: ["log1mexp"], derivatives: ["exp(x)/expm1(x)"],
+        domain: "x < 0", range: Interval { low: -INF, high: 0.0, low_open: true, high_open: false },
+        monotone: Decreasing, kink: "",
+        latex: "\\operatorname{log1mexp}",
+        // The two halves meet at -log(2) (Maechler 2012, Accurately Computing log(1 - exp(-|a|))).
+        evaluate: |x: T| if x > T::from_double(-0.693) { (-x.exp_m1()).ln() } else { (-x.exp()).ln_1p() },
+    }
+    /// exp(x) - 1 - x, accurate for small x.
+    Expm1mx(x) {
+        names: ["expm1mx"], derivatives: ["expm1(x)"],
+        domain: "all reals", range: Interval::NON_NEGATIVE, monotone: No, kink: "",
+        latex: "\\operatorname{expm1mx}", evaluate: expm1mx,
+    }
+    /// log(x)/(x - 1), and 1 at x = 1: the mean slope of the logarithm between 1 and x.
+    Logrel(x) {
+        names: ["logrel"], derivatives: ["if x == 1 then -1/2 else (1/x - logrel(x))/(x - 1)"],
+        domain: "x > 0", range: Interval::POSITIVE, monotone: Decreasing, kink: "",
+        latex: "\\operatorname{logrel}",
+        evaluate: |x: T| if x == T::one() { x } else if x == T::infinity() { T::zero() } else { x.ln() / (x - T::one()) },
+    }
 }
 
 impl Function {
@@ -325,6 +352,23 @@ impl Function {
         });
         by_name.get(name).copied()
     }
+}
+
+/// exp(x) - 1 - x: near 0, where that cancels, by its series.
+fn expm1mx<T: Real>(x: T) -> T {
+    if x.is_nan() || x.abs() > T::one() {
+        // For minus infinity, and where the exponential overflows, the difference has no meaning.
+        return if x == T::infinity() { x } else { x.exp_m1() - x };
+    }
+    // x^2/2 + x^3/6 + …, each term from the last.
+    let mut term = x * x / (T::one() + T::one());
+    let (mut sum, mut n) = (term, 2.0);
+    while term.abs() > sum.abs() * T::epsilon() / T::from_double(8.0) {
+        n += 1.0;
+        term = term * x / T::from_double(n);
+        sum = sum + term;
+    }
+    sum
 }
 
 /// The larger of two; NaN if either is.

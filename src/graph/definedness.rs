@@ -84,8 +84,11 @@ impl Graph {
             Op::Function(function) => {
                 let argument = self.interval_where(operands[0], facts);
                 match function {
-                    Function::Log | Function::Log2 | Function::Log10 => argument.is_positive(),
+                    Function::Log | Function::Log2 | Function::Log10 | Function::Logrel => {
+                        argument.is_positive()
+                    }
                     Function::Log1p => Interval::open(-1.0, f64::INFINITY).covers(&argument),
+                    Function::Log1mexp => argument.is_negative(),
                     Function::Logit => Interval::open(0.0, 1.0).covers(&argument),
                     Function::Asin | Function::Acos => Interval::closed(-1.0, 1.0).covers(&argument),
                     Function::Lgamma | Function::Digamma => argument.is_positive(),
@@ -93,6 +96,7 @@ impl Graph {
                     Function::Tan | Function::Polygamma | Function::Atan2 => false,
                     Function::Exp
                     | Function::Expm1
+                    | Function::Expm1mx
                     | Function::Abs
                     | Function::Sign
                     | Function::Sin

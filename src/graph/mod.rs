@@ -21,6 +21,7 @@ mod op;
 mod product;
 mod reduce;
 mod substitute;
+mod verbatim;
 mod view;
 
 pub use crate::interval::Interval;

@@ -119,7 +119,10 @@ fn is_inside(graph: &Graph, node: NodeId, value: Extended) -> bool {
             _ => value > zero,
         },
         Op::Function(function) => match function {
-            Function::Log | Function::Log2 | Function::Log10 | Function::Xlogy => value > zero,
+            Function::Log | Function::Log2 | Function::Log10 | Function::Logrel | Function::Xlogy => {
+                value > zero
+            }
+            Function::Log1mexp => value < zero,
             Function::Log1p => value > -one,
             Function::Logit => value > zero && value < one,
             Function::Asin | Function::Acos => value >= -one && value <= one,

@@ -38,6 +38,8 @@ pub(super) struct Converter<'g> {
     pub names: Map<IndexId, String>,
     /// The indices bound around the current place, the innermost last.
     pub enclosing: Vec<Enclosing>,
+    /// What a name is being defined as: its definition cannot use the name.
+    pub defined: Option<NodeId>,
 }
 
 impl<'g> Converter<'g> {
@@ -49,6 +51,7 @@ impl<'g> Converter<'g> {
             definition_names: BTreeSet::new(),
             names: Map::default(),
             enclosing: Vec::new(),
+            defined: None,
         }
     }
 

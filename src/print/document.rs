@@ -89,6 +89,8 @@ fn definition(converter: &mut Converter<'_>, shared: &Shared) -> Definition {
         converter.names.insert(*index, name.clone());
         indices.push(name);
     }
+    converter.defined = Some(shared.node);
     let value = converter.spelled_out(shared.node);
+    converter.defined = None;
     Definition { name: shared.name.clone(), indices, value }
 }

@@ -30,7 +30,7 @@ impl Converter<'_> {
         let opposite = self.graph.neg(node);
         for (candidate, negative) in [(node, false), (opposite, true)] {
             let element = self.graph.function(Function::Exp, &[candidate]);
-            if self.has_name(element) {
+            if self.has_name(element) && self.defined != Some(element) {
                 let log = Form::Function(Function::Log, vec![self.form(element)]);
                 return Some(if negative { log.negated() } else { log });
             }

@@ -4,6 +4,7 @@
 //! one. A sum may also be a multiple of the pattern.
 
 use super::rule::Rule;
+use crate::function::Function;
 use crate::graph::{Graph, IndexId, Map, NodeId, Op, VariableId};
 use crate::number::Number;
 
@@ -282,6 +283,16 @@ fn find(graph: &mut Graph, pattern: &Graph, wanted: NodeId, node: NodeId, mut fo
             }
             if graph.op(node) != op || operands.len() != wanted_operands.len() {
                 return None;
+            }
+            // `max(0, x)` is `max(x, 0)`: operands stand in the order in which they came into being.
+            if let (Op::Function(Function::Max | Function::Min), [a, b], [c, d]) =
+                (op, operands.as_slice(), wanted_operands.as_slice())
+            {
+                let swapped = find(graph, pattern, *c, *b, found.clone())
+                    .and_then(|found| find(graph, pattern, *d, *a, found));
+                if swapped.is_some() {
+                    return swapped;
+                }
             }
             for (wanted, operand) in wanted_operands.into_iter().zip(operands) {
                 found = find(graph, pattern, wanted, operand, found)?;

@@ -18,6 +18,7 @@ mod sharing;
 mod sums;
 
 pub use names::ALGEBRA;
+pub(crate) use rule::read_files;
 pub use rule::{Rule, Use, rules};
 
 use crate::graph::{Graph, Map, NodeId};

@@ -54,21 +54,27 @@ pub struct Rule {
 /// If a rule is not in the language, which a test would show.
 pub fn rules() -> &'static [Rule] {
     static RULES: OnceLock<Vec<Rule>> = OnceLock::new();
-    RULES.get_or_init(|| {
-        let mut rules = Vec::new();
-        for (family, kind, text) in FILES {
-            let mut sources = Sources::default();
-            let source = sources.add(format!("{family}.loss"), *text);
-            let (file, errors) = parse_file(text, source);
-            assert!(errors.is_empty(), "rules of {family}: {errors:?}");
-            for item in file.items {
-                if let tree::Item::Rule(rule) = item {
-                    rules.push(read(family, *kind, &rule));
-                }
+    RULES.get_or_init(|| read_files(FILES))
+}
+
+/// The rules of some files.
+///
+/// # Panics
+/// If a rule is not in the language, which a test would show.
+pub(crate) fn read_files(files: &[(&'static str, Use, &'static str)]) -> Vec<Rule> {
+    let mut rules = Vec::new();
+    for (family, kind, text) in files {
+        let mut sources = Sources::default();
+        let source = sources.add(format!("{family}.loss"), *text);
+        let (file, errors) = parse_file(text, source);
+        assert!(errors.is_empty(), "rules of {family}: {errors:?}");
+        for item in file.items {
+            if let tree::Item::Rule(rule) = item {
+                rules.push(read(family, *kind, &rule));
             }
         }
-        rules
-    })
+    }
+    rules
 }
 
 /// Rules by the stage and the sort of operation that they are looked for at.

@@ -186,6 +186,79 @@ fn output_is_the_same_every_time() {
 }
 
 #[test]
+fn stable_forms() {
+    let out = succeeds(&["show", "softmax_loss", "--stable", "--grad", "z"], "");
+    insta::with_settings!({omit_expression => true, prepend_module_to_snapshot => false, snapshot_path => "../snapshots/commands"}, {
+        insta::assert_snapshot!("show_stable", out);
+    });
+    let out = json(&["show", "-log(1/(1+exp(-z)))", "--stable", "--grad", "z", "--json"], "");
+    assert_eq!(out["value"], "softplus(-z)");
+    assert_eq!(out["grads"]["z"], "-sigmoid(-z)");
+    let names: Vec<_> = out["rewrites"].as_array().unwrap().iter().map(|r| &r["name"]).collect();
+    assert_eq!(names, ["sigmoid_complement", "softplus_from_log"]);
+    assert_eq!(run(&["show", "bce", "--grad", "p"], "").code, 2, "--grad is for --stable");
+}
+
+/// What `eval --explain-nan` says.
+#[track_caller]
+fn check_explained(loss: &str, data: &str, more: &[&str], explained: &str) {
+    let arguments = [&["eval", loss, "--data", "-", "--explain-nan"], more].concat();
+    let out = succeeds(&arguments, data);
+    assert!(out.ends_with(explained), "{out}");
+}
+
+#[test]
+fn results_that_are_not_finite_are_explained() {
+    check_explained(
+        "log(p) + p",
+        r#"{"inputs": {"p": [1, 0]}}"#,
+        &[],
+        "value is not finite at batch element [1]\n  first in log(p)\n  which is -inf: the logarithm of 0\n",
+    );
+    check_explained("log(p)", r#"{"inputs": {"p": 0.5}}"#, &[], "all results are finite\n");
+    check_explained(
+        "l2",
+        r#"{"inputs": {"x": [[1, "nan"]], "y": [[0, 0]]}}"#,
+        &["--grad", "x"],
+        "value is not finite at batch element [0], k = 1\n  first in x\n  which is nan: the input `x` is NaN in the data\n",
+    );
+    check_explained(
+        "x/y",
+        r#"{"inputs": {"x": 1, "y": 0}}"#,
+        &[],
+        "value is not finite\n  first in x/y\n  which is inf: a division by 0\n",
+    );
+    check_explained(
+        "exp(x)",
+        r#"{"inputs": {"x": [1, 89]}}"#,
+        &["--precision", "f32"],
+        "value is not finite at batch element [1]\n  first in exp(x)\n  which is inf: exp(89): it exceeds the range of the precision\n",
+    );
+    check_explained(
+        "sqrt(x)",
+        r#"{"inputs": {"x": -2}}"#,
+        &[],
+        "value is not finite\n  first in sqrt(x)\n  which is nan: a power of -2, which is negative, to 0.5\n",
+    );
+    // What a branch that is not taken holds does not matter.
+    check_explained(
+        "if x > 0 then log(x) else 0",
+        r#"{"inputs": {"x": [0, 1]}}"#,
+        &["--grad", "x"],
+        "all results are finite\n",
+    );
+    check_explained(
+        "loss f(p[c]) = sum[c](log(p))",
+        r#"{"inputs": {"p": [0.5, 0]}}"#,
+        &["--grad", "p"],
+        "value is not finite at c = 1\n  first in log(p)\n  which is -inf: the logarithm of 0\n",
+    );
+    let out = json(&["eval", "1/x", "--data", "-", "--explain-nan", "--json"], r#"{"inputs": {"x": 0}}"#);
+    assert_eq!(out["explanation"]["reason"], "a division by 0");
+    assert_eq!(out["explanation"]["output"], "value");
+}
+
+#[test]
 fn comparisons_and_hazards() {
     let run_json = |arguments: &[&str], code: i32| -> serde_json::Value {
         let ran = run(arguments, "");

@@ -5,9 +5,19 @@ use lossform::differentiate::differentiate;
 use lossform::evaluate::{Batch, Extended, Limits, Output, bind, evaluate};
 use lossform::graph::{Graph, NodeId, Op};
 use lossform::real::Real;
-use lossform::simplify::{Rule, apply_rule, rules};
+use lossform::simplify::{Rule, apply_rule};
+use lossform::{simplify, stabilize};
 use ndarray::{ArrayD, IxDyn};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The rules of simplification and of stabilisation.
+fn sets() -> [&'static [Rule]; 2] {
+    [simplify::rules(), stabilize::rules()]
+}
+
+fn rules() -> impl Iterator<Item = &'static Rule> {
+    sets().into_iter().flatten()
+}
 
 fn names(graph: &Graph, node: NodeId) -> BTreeSet<String> {
     graph
@@ -78,8 +88,9 @@ fn refines(rule: &Rule) -> usize {
         if rule.guard.is_some() && results.last().unwrap()[[]].to_double() != 1.0 {
             continue;
         }
-        // A choice may have another one-sided derivative exactly where it changes; values agree there as well.
-        let compared_pairs = if rule.family == "piecewise" && round % 2 == 0 { 1 } else { nodes.len() };
+        // A choice, or a maximum, may have another one-sided derivative exactly where it changes; values agree there.
+        let compared_pairs =
+            if ["piecewise", "spelling"].contains(&rule.family) && round % 2 == 0 { 1 } else { nodes.len() };
         for pair in results[..2 * compared_pairs].chunks(2) {
             for (a, b) in pair[0].iter().zip(pair[1].iter()) {
                 let (a, b) = (a.to_double(), b.to_double());
@@ -126,9 +137,11 @@ fn every_rule_fires_on_its_own_left_side() {
 
 #[test]
 fn no_rule_is_shadowed() {
-    for (at, rule) in rules().iter().enumerate() {
+    for (set, at) in sets().into_iter().flat_map(|set| (0..set.len()).map(move |at| (set, at))) {
+        let rule = &set[at];
         let mut graph = rule.graph.clone();
-        for earlier in &rules()[..at] {
+        // Those that spell and those that compute are tried one after the other.
+        for earlier in set[..at].iter().filter(|r| r.family == rule.family) {
             assert!(
                 apply_rule(&mut graph, earlier, rule.before).is_none(),
                 "{} already matches what {} is for",

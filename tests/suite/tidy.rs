@@ -38,6 +38,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ),
     ("differentiate", &["simplify", "print", "evaluate", "library", "loss", "cli"]),
     ("simplify", &["differentiate", "print", "evaluate", "library", "loss", "cli"]),
+    ("stabilize", &["differentiate", "print", "evaluate", "library", "loss", "cli"]),
     ("print", &["syntax", "differentiate", "simplify", "evaluate", "library", "loss", "cli"]),
     ("evaluate", &["syntax", "lower", "differentiate", "simplify", "print", "library", "loss", "cli"]),
     ("points", &["syntax", "lower", "differentiate", "simplify", "print", "library", "loss", "cli"]),
