@@ -169,7 +169,9 @@ impl<'d> Lowering<'d> {
         }
         // Indices that no access mentions and no range is given for take their range from the bare names below.
         let is_untold = |index: &&&str| uses.reduced.contains(**index) && !uses.accessed.contains(**index);
-        let calls = std::mem::take(&mut uses.calls);
+        // Most calls are of functions.
+        let mut calls = std::mem::take(&mut uses.calls);
+        calls.retain(|call| self.definitions.loss(&call.function.text).is_some());
         for (at, used) in uses.names.iter().enumerate() {
             let mut axes: Vec<&str> = match &used.axes {
                 Some(axes) => axes.iter().map(String::as_str).collect(),
