@@ -13,7 +13,8 @@ use std::any::Any;
 /// The results, one an output; each is divided by `divisor`, as the mean over a batch asks.
 ///
 /// `None` where the reference evaluator must do it: other types than `f32` and `f64`, too many dimensions, or a
-/// result that is NaN and may be so because of an empty reduction or a position outside an axis.
+/// result that is not finite: because of an empty reduction, a position outside an axis or an overflow on the way that
+/// it avoids, or because it is so.
 pub(crate) fn evaluate<T: Real>(
     graph: &Graph,
     outputs: &[Output],

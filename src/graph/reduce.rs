@@ -304,28 +304,7 @@ impl Graph {
         // Indices of one range are interchangeable: of the namings, the one with the smallest node is taken.
         let mut best: Option<(NodeId, Vec<NodeId>, Vec<IndexId>)> = None;
         for order in orders_within_ranges(&by_range) {
-            let mut floor = self.height(body).max(filter.map_or(0, |f| self.height(f)));
-            let mut names: Vec<IndexId> = Vec::with_capacity(order.len());
-            let mut map = Vec::with_capacity(order.len());
-            let mut previous: Option<Range> = None;
-            for (range, index) in order {
-                if previous != Some(range) {
-                    floor = self.height(body).max(filter.map_or(0, |f| self.height(f)));
-                    previous = Some(range);
-                }
-                let hint = self.index_entry(index).name.clone();
-                let mut bound = self.bound_index(range, floor, &hint);
-                while self.depends_on_index(body, bound)
-                    || filter.is_some_and(|f| self.depends_on_index(f, bound))
-                {
-                    floor += 1;
-                    bound = self.bound_index(range, floor, &hint);
-                }
-                floor += 1;
-                names.push(bound);
-                let value = self.index_value(bound);
-                map.push((index, value));
-            }
+            let (names, map) = self.canonical_names(&order, body, filter);
             let operands: Vec<NodeId> =
                 [body].into_iter().chain(filter).map(|n| self.substitute(n, &map)).collect();
             if best.as_ref().is_none_or(|(_, found, _)| operands < *found) {
@@ -335,6 +314,36 @@ impl Graph {
         let Some((_, operands, names)) = best else { return body };
         let list = self.index_list(&names);
         self.intern(Op::Reduce(reduction, list), &operands)
+    }
+
+    /// The canonical bound indices for free ones in this order, which groups them by range; and what to put for each.
+    pub(super) fn canonical_names(
+        &mut self,
+        order: &[(Range, IndexId)],
+        body: NodeId,
+        filter: Option<NodeId>,
+    ) -> (Vec<IndexId>, Vec<(IndexId, NodeId)>) {
+        let least = self.height(body).max(filter.map_or(0, |f| self.height(f)));
+        let mut names: Vec<IndexId> = Vec::with_capacity(order.len());
+        let mut map: Vec<(IndexId, NodeId)> = Vec::with_capacity(order.len());
+        let (mut floor, mut previous) = (least, None);
+        for (range, index) in order {
+            if previous != Some(*range) {
+                (floor, previous) = (least, Some(*range));
+            }
+            let hint = self.index_entry(*index).name.clone();
+            let mut bound = self.bound_index(*range, floor, &hint);
+            while self.depends_on_index(body, bound)
+                || filter.is_some_and(|f| self.depends_on_index(f, bound))
+            {
+                floor += 1;
+                bound = self.bound_index(*range, floor, &hint);
+            }
+            floor += 1;
+            names.push(bound);
+            map.push((*index, self.index_value(bound)));
+        }
+        (names, map)
     }
 }
 

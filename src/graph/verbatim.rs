@@ -92,27 +92,7 @@ impl Graph {
     ) -> NodeId {
         let mut by_range: Vec<(Range, IndexId)> = indices.iter().map(|i| (self.range(*i), *i)).collect();
         by_range.sort_unstable();
-        let least = self.height(body).max(filter.map_or(0, |f| self.height(f)));
-        let mut names: Vec<IndexId> = Vec::with_capacity(by_range.len());
-        let mut map: Vec<(IndexId, NodeId)> = Vec::with_capacity(by_range.len());
-        let (mut floor, mut previous) = (least, None);
-        for (range, index) in by_range {
-            if previous != Some(range) {
-                (floor, previous) = (least, Some(range));
-            }
-            let hint = self.index_entry(index).name.clone();
-            let mut bound = self.bound_index(range, floor, &hint);
-            while self.depends_on_index(body, bound)
-                || filter.is_some_and(|f| self.depends_on_index(f, bound))
-            {
-                floor += 1;
-                bound = self.bound_index(range, floor, &hint);
-            }
-            floor += 1;
-            names.push(bound);
-            let value = self.index_value(bound);
-            map.push((index, value));
-        }
+        let (names, map) = self.canonical_names(&by_range, body, filter);
         let operands: Vec<NodeId> =
             [body].into_iter().chain(filter).map(|n| self.substitute_verbatim(n, &map)).collect();
         let list = self.index_list(&names);

@@ -206,6 +206,7 @@ impl<'g> Simplifier<'g> {
             Op::Reduce(..) => propose("sum_split", &mut sums::split(graph, node).into_iter()),
             _ => {}
         }
+        let from_rules = proposals.len();
         for rule in rules_for(Stage::Proposal, self.graph.op(node)) {
             if let Some((after, guard)) = matcher::apply(self.graph, rule, node) {
                 proposals.push((&rule.name, after, guard.map(Fact::Holds)));
@@ -214,7 +215,7 @@ impl<'g> Simplifier<'g> {
         let mark = self.log.len();
         let mut best = node;
         let mut best_log = Vec::new();
-        for (rule, proposal, fact) in proposals {
+        for (at, (rule, proposal, fact)) in proposals.into_iter().enumerate() {
             if proposal == node {
                 continue;
             }
@@ -222,7 +223,7 @@ impl<'g> Simplifier<'g> {
             // What a proposal leads to within a few steps is what counts.
             let polished = self.polished(proposal);
             // What uses a function that is there anyway is preferred among forms of one length.
-            let is_rule = rules_for(Stage::Proposal, self.graph.op(node)).iter().any(|r| r.name == rule);
+            let is_rule = at >= from_rules;
             let difference = self.difference(polished, best);
             if difference < Difference::NONE || is_rule && best == node && difference.operations <= 0 {
                 best = polished;
