@@ -5,6 +5,7 @@ use crate::diagnostic::Diagnostic;
 use crate::evaluate::{Batch, Data, Limits, Output};
 use crate::execute::execute;
 use crate::graph::Graph;
+use crate::native::Natives;
 use crate::real::Real;
 use crate::vector::{Level, Precision};
 use ndarray::{ArrayD, IxDyn};
@@ -53,8 +54,11 @@ pub struct Compiled<'a, T> {
     data: &'a Data<T>,
     divisor: f64,
     program: Program,
-    /// The program without reciprocals, once it was needed.
-    exact: Option<Program>,
+    /// Machine code, and the level that it is for.
+    natives: Natives,
+    level: Level,
+    /// The program without reciprocals, and its code, once it was needed.
+    exact: Option<(Program, Natives)>,
     results: Vec<Vec<T>>,
 }
 
@@ -66,13 +70,17 @@ impl<'a, T: Precision> Compiled<'a, T> {
         data: &'a Data<T>,
         divisor: f64,
     ) -> Result<Option<Self>, Diagnostic> {
-        let program = prepare(graph, &outputs, data, divisor, false)?;
-        Ok(program.map(|program| Compiled {
+        let Some(program) = prepare(graph, &outputs, data, divisor, false)? else { return Ok(None) };
+        let level = Level::detect();
+        let natives = Natives::new::<T>(&program, level);
+        Ok(Some(Compiled {
             graph,
             outputs,
             data,
             divisor,
             program,
+            natives,
+            level,
             exact: None,
             results: Vec::new(),
         }))
@@ -89,16 +97,31 @@ impl<'a, T: Precision> Compiled<'a, T> {
         level: Level,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<bool, Diagnostic> {
-        execute(&self.program, self.data, threads, level, &mut self.results, progress);
+        if level != self.level {
+            self.level = level;
+            self.natives = Natives::new::<T>(&self.program, level);
+            self.exact = None;
+        }
+        let on = (threads, level);
+        let mut natives = &self.natives;
+        let mut is_finite = execute(&self.program, natives, self.data, on, &mut self.results, progress);
         if self.results[self.outputs.len()..].iter().any(|count| count.iter().any(|c| *c != T::zero())) {
             if self.exact.is_none() {
-                self.exact = prepare(self.graph, &self.outputs, self.data, self.divisor, true)?;
+                let exact = prepare(self.graph, &self.outputs, self.data, self.divisor, true)?;
+                self.exact = exact.map(|program| {
+                    let natives = Natives::new::<T>(&program, level);
+                    (program, natives)
+                });
             }
-            if let Some(exact) = &self.exact {
-                execute(exact, self.data, threads, level, &mut self.results, &|_| {});
+            if let Some((exact, of_exact)) = &self.exact {
+                natives = of_exact;
+                is_finite = execute(exact, natives, self.data, on, &mut self.results, &|_| {});
             }
         }
-        Ok(self.results.iter().all(|result| is_finite(result)))
+        let mut unchecked = vec![true; self.results.len()];
+        natives.checked().for_each(|result| unchecked[result] = false);
+        let rest = self.results.iter().zip(unchecked).filter(|(_, unchecked)| *unchecked);
+        Ok(is_finite && rest.map(|(result, _)| result).all(|result| is_all_finite(result)))
     }
 
     /// Bytes of what is stored between passes, and of the blocks of each thread.
@@ -129,7 +152,7 @@ impl<'a, T: Precision> Compiled<'a, T> {
 }
 
 /// Whether all of `values` are finite. Looked at by blocks, which are done with vectors.
-fn is_finite<T: Precision>(values: &[T]) -> bool {
+fn is_all_finite<T: Precision>(values: &[T]) -> bool {
     values.chunks(1024).all(|block| block.iter().fold(true, |all, v| all & v.is_finite()))
 }
 

@@ -76,6 +76,7 @@ mod library;
 mod lint;
 mod loss;
 pub mod lower;
+mod native;
 pub mod number;
 mod points;
 pub mod print;

@@ -1,21 +1,21 @@
 //! Reductions of blocks. Sums keep what rounding loses (Knuth, The Art of Computer Programming 4.2.2).
 
-use super::kernel::Shape;
+use super::block::Shape;
 use crate::compile::value::Fold;
 use crate::vector::lanes::MOST_LANES;
 use crate::vector::{Lanes, Precision};
 use num_traits::Float;
 
-/// A sum under way: two vectors of totals and two of what was lost, for one place.
-pub(super) struct Running<T> {
-    vectors: [[T; MOST_LANES]; 4],
+/// A sum under way: a vector of totals and one of what was lost, for one place.
+pub(crate) struct Running<T> {
+    pub(super) vectors: [[T; MOST_LANES]; 2],
     /// Where the total and what was lost go; null before the first block.
     place: (*mut T, *mut T),
 }
 
 impl<T: Precision> Running<T> {
     pub fn new() -> Self {
-        Running { vectors: [[T::zero(); MOST_LANES]; 4], place: (std::ptr::null_mut(), std::ptr::null_mut()) }
+        Running { vectors: [[T::zero(); MOST_LANES]; 2], place: (std::ptr::null_mut(), std::ptr::null_mut()) }
     }
 
     pub fn start(&mut self) {
@@ -34,28 +34,16 @@ impl<T: Precision> Running<T> {
         }
     }
 
-    /// Adds vectors, those of even and of odd number apart.
+    /// Adds vectors, one after the other.
     #[inline(always)]
-    pub fn add<L: Lanes<Scalar = T>, const N: usize>(
-        &mut self,
-        lanes: L,
-        vectors: [L::Register; N],
-        at: usize,
-    ) {
-        for parity in 0..2 {
-            let first = (parity + at) % 2;
-            if first >= N {
-                continue;
-            }
-            let (mut sum, mut lost) =
-                (lanes.load(&self.vectors[parity]), lanes.load(&self.vectors[2 + parity]));
-            for vector in vectors.iter().skip(first).step_by(2) {
-                let (next, error) = two_sum(lanes, sum, *vector);
-                (sum, lost) = (next, lanes.add(lost, error));
-            }
-            lanes.store(&mut self.vectors[parity], sum);
-            lanes.store(&mut self.vectors[2 + parity], lost);
+    pub fn add<L: Lanes<Scalar = T>>(&mut self, lanes: L, vectors: impl IntoIterator<Item = L::Register>) {
+        let (mut sum, mut lost) = (lanes.load(&self.vectors[0]), lanes.load(&self.vectors[1]));
+        for vector in vectors {
+            let (next, error) = two_sum(lanes, sum, vector);
+            (sum, lost) = (next, lanes.add(lost, error));
         }
+        lanes.store(&mut self.vectors[0], sum);
+        lanes.store(&mut self.vectors[1], lost);
     }
 
     /// Adds the sum so far to its place.
@@ -64,9 +52,7 @@ impl<T: Precision> Running<T> {
         if self.place.0.is_null() {
             return;
         }
-        let [s0, s1, c0, c1] = [0, 1, 2, 3].map(|at| lanes.load(&self.vectors[at]));
-        let (sum, error) = two_sum(lanes, s0, s1);
-        let lost = lanes.add(lanes.add(c0, c1), error);
+        let (sum, lost) = (lanes.load(&self.vectors[0]), lanes.load(&self.vectors[1]));
         // SAFETY: the place was given with the last block and is still there.
         let (total, rest) = unsafe { (&mut *self.place.0, &mut *self.place.1) };
         add_lanes(lanes, sum, lost, total, rest);
@@ -128,7 +114,7 @@ pub(super) fn add<T: Precision>(elements: &mut [T], total: usize, lost: usize, v
 
 /// The sum and what rounding lost of it.
 #[inline(always)]
-fn two_sum<L: Lanes>(lanes: L, a: L::Register, b: L::Register) -> (L::Register, L::Register) {
+pub(crate) fn two_sum<L: Lanes>(lanes: L, a: L::Register, b: L::Register) -> (L::Register, L::Register) {
     let sum = lanes.add(a, b);
     let part = lanes.sub(sum, a);
     let error = lanes.add(lanes.sub(a, lanes.sub(sum, part)), lanes.sub(b, part));
@@ -146,7 +132,7 @@ pub(super) fn first<T: Precision>(fold: Fold) -> T {
 }
 
 /// What changes nothing.
-pub(super) fn neutral<T: Precision>(fold: Fold) -> T {
+pub(crate) fn neutral<T: Precision>(fold: Fold) -> T {
     match fold {
         Fold::Sum(_) => T::zero(),
         other => first(other),
@@ -176,7 +162,7 @@ pub(super) unsafe fn join_all<T: Precision>(
 }
 
 #[inline(always)]
-fn join<T: Precision>(fold: Fold, a: T, b: T) -> T {
+pub(super) fn join<T: Precision>(fold: Fold, a: T, b: T) -> T {
     match fold {
         Fold::Sum(_) => a + b,
         Fold::Product => a * b,
@@ -266,27 +252,10 @@ fn sum_into<L: Lanes>(
     L::Scalar: Precision,
 {
     running.open(lanes, place);
-    let [mut s0, mut s1, mut c0, mut c1] = [0, 1, 2, 3].map(|at| lanes.load(&running.vectors[at]));
-    let mut pairs = values.chunks_exact(2 * L::WIDTH);
-    for pair in &mut pairs {
-        let (sum, error) = two_sum(lanes, s0, lanes.load(pair));
-        (s0, c0) = (sum, lanes.add(c0, error));
-        let (sum, error) = two_sum(lanes, s1, lanes.load(&pair[L::WIDTH..]));
-        (s1, c1) = (sum, lanes.add(c1, error));
-    }
-    let mut rest = pairs.remainder();
-    if rest.len() >= L::WIDTH {
-        let (sum, error) = two_sum(lanes, s0, lanes.load(rest));
-        (s0, c0) = (sum, lanes.add(c0, error));
-        rest = &rest[L::WIDTH..];
-    }
-    if !rest.is_empty() {
-        let (sum, error) = two_sum(lanes, s1, lanes.load_partial(rest, L::Scalar::default()));
-        (s1, c1) = (sum, lanes.add(c1, error));
-    }
-    for (vector, register) in running.vectors.iter_mut().zip([s0, s1, c0, c1]) {
-        lanes.store(vector, register);
-    }
+    let whole = values.chunks_exact(L::WIDTH);
+    let rest = whole.remainder();
+    let rest = (!rest.is_empty()).then(|| lanes.load_partial(rest, L::Scalar::default()));
+    running.add(lanes, whole.map(|vector| lanes.load(vector)).chain(rest));
 }
 
 /// A row to one place.

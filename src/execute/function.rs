@@ -52,6 +52,30 @@ pub(super) unsafe fn map<L: Lanes>(
     }
 }
 
+/// Whether [`map`] has a vector form of the function.
+pub(super) fn is_mapped(function: Function) -> bool {
+    matches!(
+        function,
+        Function::Exp
+            | Function::Expm1
+            | Function::Log
+            | Function::Log1p
+            | Function::Sigmoid
+            | Function::Softplus
+            | Function::Tanh
+            | Function::Erf
+            | Function::Sin
+            | Function::Cos
+            | Function::Floor
+            | Function::Sign
+    )
+}
+
+/// Whether [`zip`] has a vector form of the function.
+pub(super) fn is_zipped(function: Function) -> bool {
+    matches!(function, Function::Xlogy | Function::Hypot)
+}
+
 /// The logistic function and softplus of values and of their negatives, as far as they are wanted, from one exponential.
 ///
 /// # Safety

@@ -1,116 +1,16 @@
 //! One pass over its space: loops, blocks, and what they read and write.
 
-use super::fold::{self, Running};
-use super::transfer::{gather_block, number, pack, scatter_block, unpack};
-use super::{Bases, tape};
+use super::block::{Shape, block};
+use super::workspace::{Workspace, address, lost_address};
+use super::{Bases, fold, generated};
 use crate::compile::Program;
-use crate::compile::program::{Content, Gather, Kernel, Memory, Mode, Sink, SinkKind};
+use crate::compile::program::{Content, Kernel, Memory, Sink, SinkKind};
 use crate::compile::value::Fold;
+use crate::native::Native;
 use crate::vector::{Lanes, Precision};
-
-/// Elements beyond a block before the next register's begins: they do not share cache lines' places.
-const GAP: usize = 48;
-
-/// Bytes that registers are aligned to: vectors then lie in one cache line.
-const ALIGNMENT: usize = 64;
 
 /// The most loops of a kernel.
 pub(super) const LOOPS: usize = 64;
-
-/// What a thread needs to run kernels: allocated once.
-pub(crate) struct Workspace<T> {
-    constants: Vec<T>,
-    /// A block for each register, behind `first` elements.
-    blocks: Vec<T>,
-    first: usize,
-    /// Elements from one register's block to the next.
-    register: usize,
-    /// Where each register's elements are.
-    pub(super) registers: Vec<*mut T>,
-    /// How far into memory each operand, then each sink, then each gather is.
-    offsets: Vec<isize>,
-    /// Where the memory of each operand, then of each sink begins.
-    starts: Vec<*mut T>,
-    /// The first value, rows and length of the index values that an operand's block holds.
-    numbered: Vec<Option<(isize, usize, usize)>>,
-    /// Where what rounding lost of each sink begins.
-    losts: Vec<*mut T>,
-    /// Sums under way, one a sink.
-    running: Vec<Running<T>>,
-    position: Vec<usize>,
-}
-
-// SAFETY: the pointers lead into the blocks of the same workspace, or are set anew for every block.
-unsafe impl<T: Send> Send for Workspace<T> {}
-
-impl<T: Precision> Workspace<T> {
-    pub fn new(program: &Program, constants: &[T]) -> Self {
-        let kernels = || program.shared.iter().chain(&program.each);
-        let registers = kernels().map(|k| k.operands.len() + k.slots).max().unwrap_or(0);
-        let offsets = kernels().map(|k| k.operands.len() + k.sinks.len()).max().unwrap_or(0);
-        let sinks = kernels().map(|k| k.sinks.len()).max().unwrap_or(0);
-        let register = kernels().map(|k| k.block).max().unwrap_or(0) + GAP;
-        let blocks = vec![T::zero(); registers * register + ALIGNMENT];
-        let first = blocks.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
-        Workspace {
-            first,
-            register,
-            constants: constants.to_vec(),
-            blocks,
-            registers: vec![std::ptr::null_mut(); registers],
-            offsets: vec![0; offsets],
-            starts: vec![std::ptr::null_mut(); offsets],
-            numbered: vec![None; registers],
-            losts: vec![std::ptr::null_mut(); sinks],
-            running: (0..sinks).map(|_| Running::new()).collect(),
-            position: vec![0; LOOPS],
-        }
-    }
-}
-
-impl<T> Workspace<T> {
-    /// Where the block of a register begins.
-    #[inline(always)]
-    fn own(&mut self, register: usize) -> *mut T {
-        let at = self.first + register * self.register;
-        self.blocks[at..].as_mut_ptr()
-    }
-}
-
-/// Where the elements of `memory` for the batch elements from `start` on are.
-pub(super) fn address<T>(bases: &Bases<T>, memory: Memory, start: usize, tile: usize) -> *mut T {
-    // SAFETY: the offsets lie within the arrays that the program was compiled for.
-    unsafe {
-        match memory {
-            Memory::Input(input, size) => bases.inputs[input as usize].0.add(size * start).cast_mut(),
-            Memory::Shared(at) => bases.shared.add(at),
-            Memory::Tile(at) => bases.tile.add(at * tile),
-            Memory::Result(result, size) => bases.results[result].add(size * start),
-            Memory::Total(at) => bases.totals.add(at),
-        }
-    }
-}
-
-/// Where what rounding lost of a sum is.
-fn lost_address<T>(bases: &Bases<T>, sink: &Sink, lost: usize, tile: usize) -> *mut T {
-    let memory = match sink.memory {
-        Memory::Tile(at) => Memory::Tile(at + lost),
-        Memory::Shared(at) => Memory::Shared(at + lost),
-        Memory::Total(at) => Memory::Total(at + lost),
-        other => other,
-    };
-    address(bases, memory, 0, tile)
-}
-
-/// How a block lies in its kernel.
-#[derive(Clone, Copy)]
-pub(super) struct Shape {
-    /// Elements.
-    pub length: usize,
-    /// Rows, and elements of each.
-    pub rows: usize,
-    pub run: usize,
-}
 
 /// A part of a kernel's outermost loop, and sums of its own.
 pub(super) struct Part<T> {
@@ -149,7 +49,7 @@ pub(super) fn lengths(kernel: &Kernel, count: usize) -> [usize; LOOPS] {
 #[inline(always)]
 pub(super) fn run<L: Lanes>(
     lanes: L,
-    kernel: &Kernel,
+    (kernel, native): (&Kernel, Option<&Native>),
     program: &Program,
     bases: &Bases<L::Scalar>,
     workspace: &mut Workspace<L::Scalar>,
@@ -176,15 +76,17 @@ pub(super) fn run<L: Lanes>(
     if !lengths[..depth].contains(&0) {
         let (from, to) = part.map_or((0, lengths[0]), |part| (part.from, part.to));
         start_registers(lanes, kernel, bases, workspace, (start, tile), part);
-        let blocked = if kernel.has_rows { 2 } else { 1 };
+        let is_direct = native.is_some_and(|native| native.layout.is_direct);
+        let has_rows = if is_direct { depth > 1 } else { kernel.has_rows };
+        let blocked = if has_rows { 2 } else { 1 };
         let outer = depth - blocked;
-        let (rows, runs) = match (kernel.has_rows, outer) {
+        let (rows, runs) = match (has_rows, outer) {
             (true, 0) => ((from, to), (0, lengths[1])),
             (false, 0) => ((0, 1), (from, to)),
             (true, _) => ((0, lengths[depth - 2]), (0, lengths[depth - 1])),
             (false, _) => ((0, 1), (0, lengths[depth - 1])),
         };
-        let rows_most = if kernel.has_rows { (kernel.block / runs.1).max(1) } else { 1 };
+        let rows_most = if has_rows { (kernel.block / runs.1).max(1) } else { 1 };
         workspace.position[..depth].fill(0);
         if outer > 0 {
             workspace.position[0] = from;
@@ -196,6 +98,14 @@ pub(super) fn run<L: Lanes>(
             }
         }
         loop {
+            if let Some(native) = native.filter(|native| native.layout.is_direct) {
+                let shape = Shape::new(rows.1 - rows.0, runs.1 - runs.0);
+                generated::run(lanes, (kernel, native), program, (bases, workspace), shape, (rows.0, runs.0));
+                if !advance(kernel, workspace, &lengths[..outer]) {
+                    break;
+                }
+                continue;
+            }
             let mut row = rows.0;
             while row < rows.1 {
                 let height = rows_most.min(rows.1 - row);
@@ -203,11 +113,21 @@ pub(super) fn run<L: Lanes>(
                 while at < runs.1 {
                     let run = kernel.block.min(runs.1 - at);
                     workspace.position[depth - 1] = at;
-                    if kernel.has_rows {
+                    if has_rows {
                         workspace.position[depth - 2] = row;
                     }
-                    let shape = Shape { length: height * run, rows: height, run };
-                    block(lanes, kernel, bases, workspace, (start, tile), shape, (row, at));
+                    let shape = Shape::new(height, run);
+                    match native {
+                        Some(native) => generated::block(
+                            lanes,
+                            (kernel, native),
+                            program,
+                            (bases, workspace),
+                            (start, shape),
+                            (row, at),
+                        ),
+                        None => block(lanes, kernel, bases, workspace, (start, tile), shape, (row, at)),
+                    }
                     at += run;
                 }
                 row += height;
@@ -289,159 +209,6 @@ fn advance<T>(kernel: &Kernel, workspace: &mut Workspace<T>, lengths: &[usize]) 
         workspace.position[at] = 0;
     }
     false
-}
-
-#[inline(always)]
-fn block<L: Lanes>(
-    lanes: L,
-    kernel: &Kernel,
-    bases: &Bases<L::Scalar>,
-    workspace: &mut Workspace<L::Scalar>,
-    (start, tile): (usize, usize),
-    shape: Shape,
-    (row, from): (usize, usize),
-) where
-    L::Scalar: Precision,
-{
-    let depth = kernel.loops.len();
-    let within = |strides: &[isize]| {
-        let rows = if kernel.has_rows { strides[depth - 2] * row as isize } else { 0 };
-        rows + strides[depth - 1] * from as isize
-    };
-    let is_whole = shape.length.is_multiple_of(L::WIDTH);
-    let padded = shape.length.next_multiple_of(L::WIDTH);
-    for at in &kernel.moving {
-        let at = *at as usize;
-        let operand = &kernel.operands[at];
-        let own = workspace.own(at);
-        match &operand.content {
-            Content::Constant(_) => {}
-            Content::Memory(memory, _, bounds) => {
-                let from =
-                    workspace.starts[at].wrapping_offset(workspace.offsets[at] + within(&operand.strides));
-                let fits = match (operand.mode, memory) {
-                    (Mode::Stream, Memory::Input(input, _)) => {
-                        is_whole || from.wrapping_add(padded).cast_const() <= bases.inputs[*input as usize].1
-                    }
-                    (Mode::Stream, _) => true,
-                    (Mode::Guarded, Memory::Input(input, _)) => {
-                        let (first, last) = bases.inputs[*input as usize];
-                        from.cast_const() >= first && from.wrapping_add(padded).cast_const() <= last
-                    }
-                    _ => false,
-                };
-                if fits {
-                    workspace.registers[at] = from;
-                } else if operand.mode == Mode::Stream {
-                    // SAFETY: the block is within the input, and as long as a register at the most.
-                    unsafe { std::ptr::copy_nonoverlapping(from, own, shape.length) };
-                    workspace.registers[at] = own;
-                } else {
-                    let position = &workspace.position[..depth];
-                    pack(lanes, operand, from, bounds, own, shape, position, kernel.has_rows);
-                    workspace.registers[at] = own;
-                }
-            }
-            Content::Index(low) => {
-                let first = *low as isize + workspace.offsets[at] + within(&operand.strides);
-                let wanted = Some((first, shape.rows, shape.run));
-                if workspace.numbered[at] != wanted {
-                    number(lanes, operand, first, own, shape, kernel.has_rows);
-                    workspace.numbered[at] = wanted;
-                }
-            }
-        }
-    }
-    let operand_count = kernel.operands.len();
-    let mut written_directly = 0_u64;
-    if is_whole {
-        for (at, sink) in kernel.sinks.iter().enumerate() {
-            let register = sink.register.number as usize;
-            if let SinkKind::Store { direct: true } = sink.kind
-                && register >= operand_count
-                && at < 64
-                && workspace.registers[register] == workspace.own(register)
-            {
-                let base = workspace.starts[operand_count + at];
-                workspace.registers[register] =
-                    base.wrapping_offset(workspace.offsets[operand_count + at] + within(&sink.strides));
-                written_directly |= 1 << at;
-            }
-        }
-    }
-    // Sums of whole blocks are added by the tape.
-    if is_whole {
-        for (at, sink) in kernel.sinks.iter().enumerate() {
-            if sink.is_fused {
-                let offset = workspace.offsets[operand_count + at] + within(&sink.strides);
-                let to = workspace.starts[operand_count + at].wrapping_offset(offset);
-                let lost = workspace.losts[at].wrapping_offset(offset - sink.offset);
-                workspace.running[at].open(lanes, (to, lost));
-            }
-        }
-    }
-    let gather = |gather: &Gather, to: *mut L::Scalar, registers: &[*mut L::Scalar], position: &[usize]| {
-        gather_block(
-            gather,
-            address(bases, gather.memory, start, tile),
-            to,
-            registers,
-            position,
-            shape,
-            kernel.has_rows,
-        );
-    };
-    let (registers, position) = (&workspace.registers, &workspace.position[..depth]);
-    let running = if is_whole { workspace.running.as_mut_slice() } else { &mut [] };
-    tape::run(lanes, kernel, registers, running, padded / L::WIDTH, |g, to| {
-        gather(g, to, registers, position)
-    });
-    for (at, sink) in kernel.sinks.iter().enumerate() {
-        let register = sink.register.number as usize;
-        if at < 64 && written_directly >> at & 1 == 1 || is_whole && sink.is_fused {
-            continue;
-        }
-        let mut values = workspace.registers[register];
-        if sink.register.step == 0 {
-            // One value stands for all: written out.
-            let own = workspace.own(register);
-            // SAFETY: a register has as many elements as a block.
-            unsafe {
-                let value = *values;
-                std::slice::from_raw_parts_mut(own, shape.length).fill(value);
-            }
-            values = own;
-        }
-        let base = workspace.starts[operand_count + at];
-        let offset = workspace.offsets[operand_count + at] + within(&sink.strides);
-        let to = base.wrapping_offset(offset);
-        let inner = sink.strides[depth - 1];
-        let rows = if kernel.has_rows { sink.strides[depth - 2] } else { 0 };
-        match &sink.kind {
-            SinkKind::Store { .. } => unpack(values, to, shape, rows, inner),
-            SinkKind::Fold(fold, _) => {
-                let lost = workspace.losts[at].wrapping_offset(offset - sink.offset);
-                fold::block(
-                    lanes,
-                    *fold,
-                    values,
-                    shape,
-                    (to, lost),
-                    (rows, inner),
-                    &mut workspace.running[at],
-                );
-            }
-            SinkKind::Scatter(places) => {
-                scatter_block(places, values, to, &workspace.registers, shape, rows, inner);
-            }
-        }
-    }
-    for (at, sink) in kernel.sinks.iter().enumerate().take(64) {
-        if written_directly >> at & 1 == 1 {
-            let register = sink.register.number as usize;
-            workspace.registers[register] = workspace.own(register);
-        }
-    }
 }
 
 /// Gives sums and extremes that are computed in this pass their first value.

@@ -4,6 +4,9 @@
 //! mod        tiles, chunks and threads; results
 //! split      large kernels, cut into parts that threads share out
 //! kernel     one pass: its loops and blocks
+//! workspace  what a thread needs, and where memory is
+//! block      a block that is interpreted
+//! generated  a block, or whole rows, that run as machine code
 //! transfer   what a block reads and writes
 //! tape       the instructions of one block, on vectors
 //! function   elementary functions of blocks
@@ -14,22 +17,27 @@
 //! The batch is cut into chunks, the same whatever the number of threads; each chunk has sums of its own, which are
 //! added in order at the end. So results do not depend on the number of threads, to the bit.
 
+mod block;
 mod contract;
-mod fold;
+pub(crate) mod fold;
 mod function;
+mod generated;
 mod kernel;
 mod split;
-mod tape;
+pub(crate) mod tape;
 mod transfer;
+mod workspace;
 
 use crate::compile::Program;
 use crate::compile::program::{Kernel, OutputKind};
 use crate::evaluate::Data;
 use crate::graph::VariableId;
+use crate::native::{Native, Natives};
 use crate::vector::{Lanes, Level, Precision, Vectorized};
-use kernel::{Part, Workspace};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use kernel::Part;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use workspace::Workspace;
 
 /// Pointers to all memory that kernels use.
 #[derive(Clone)]
@@ -40,6 +48,8 @@ pub(crate) struct Bases<T> {
     pub tile: *mut T,
     pub totals: *mut T,
     pub results: Vec<*mut T>,
+    /// Whether results that code looks at while it writes them are finite so far.
+    pub is_finite: Arc<AtomicBool>,
 }
 
 // SAFETY: threads write to different chunks of the results, and to tiles and totals of their own.
@@ -49,15 +59,16 @@ unsafe impl<T> Sync for Bases<T> {}
 
 /// Runs `program`. Each result is an array of its elements, those of each batch element first.
 ///
-/// `progress` is told how many batch elements have just been done.
+/// Whether all results that are looked at while they are written are finite. `progress` is told how many batch elements
+/// have just been done.
 pub(crate) fn execute<T: Precision>(
     program: &Program,
+    natives: &Natives,
     data: &Data<T>,
-    threads: usize,
-    level: Level,
+    (threads, level): (usize, Level),
     results: &mut Vec<Vec<T>>,
     progress: &(dyn Fn(usize) + Sync),
-) {
+) -> bool {
     results.resize_with(program.results.len(), Vec::new);
     for (result, output) in results.iter_mut().zip(&program.results) {
         let copies = if output.kind == OutputKind::Each { program.batch } else { 1 };
@@ -79,11 +90,14 @@ pub(crate) fn execute<T: Precision>(
         tile: std::ptr::null_mut(),
         totals: std::ptr::null_mut(),
         results: results.iter_mut().map(|r| r.as_mut_ptr()).collect(),
+        is_finite: Arc::new(AtomicBool::new(true)),
     };
+    let is_finite = bases.is_finite.clone();
     let constants: Vec<T> = program.constants.iter().map(|c| T::from_double(*c)).collect();
     let workspaces = Mutex::new(Vec::new());
     if !program.shared.is_empty() {
-        split::run(program, &program.shared, &bases, &constants, (0, 1), (threads, level), &workspaces);
+        let kernels = (&program.shared[..], &natives.shared[..]);
+        split::run(program, natives, kernels, &bases, &constants, (0, 1), (threads, level), &workspaces);
     }
     if program.is_split {
         let mut tile = vec![T::zero(); program.tile_length * program.tile + MARGIN];
@@ -95,7 +109,8 @@ pub(crate) fn execute<T: Precision>(
             let count = program.tile.min(program.batch - start);
             split::run(
                 program,
-                &program.each,
+                natives,
+                (&program.each, &natives.each),
                 &bases,
                 &constants,
                 (start, count),
@@ -106,14 +121,14 @@ pub(crate) fn execute<T: Precision>(
             start += count;
         }
         finish(program, results, &totals);
-        return;
+        return is_finite.load(Ordering::Relaxed);
     }
     let count = if program.each.is_empty() { 0 } else { program.batch.div_ceil(program.chunk) };
     let partial: Mutex<Vec<(usize, Vec<T>)>> = Mutex::new(Vec::with_capacity(count));
     let owners: Mutex<Vec<Own<T>>> = Mutex::new(Vec::new());
     in_parallel(count, threads, &|chunk| {
         let own = owners.lock().ok().and_then(|mut all| all.pop());
-        let mut own = own.unwrap_or_else(|| Own::new(program, &constants));
+        let mut own = own.unwrap_or_else(|| Own::new(program, natives, &constants));
         let mut bases = bases.clone();
         let mut totals = vec![T::zero(); program.total_length];
         (bases.tile, bases.totals) = (own.tile.as_mut_ptr(), totals.as_mut_ptr());
@@ -123,6 +138,7 @@ pub(crate) fn execute<T: Precision>(
         level.dispatch(Tiles {
             program,
             kernels: &program.each,
+            natives: &natives.each,
             bases: &bases,
             workspace,
             start,
@@ -151,6 +167,7 @@ pub(crate) fn execute<T: Precision>(
         }
     }
     finish(program, results, &totals);
+    is_finite.load(Ordering::Relaxed)
 }
 
 /// What a thread keeps from one chunk to the next.
@@ -160,9 +177,9 @@ struct Own<T> {
 }
 
 impl<T: Precision> Own<T> {
-    fn new(program: &Program, constants: &[T]) -> Self {
+    fn new(program: &Program, natives: &Natives, constants: &[T]) -> Self {
         let tile = vec![T::zero(); program.tile_length * program.tile + MARGIN];
-        Own { workspace: Workspace::new(program, constants), tile }
+        Own { workspace: Workspace::new(program, natives, constants), tile }
     }
 }
 
@@ -242,6 +259,7 @@ fn pool(threads: usize) -> std::sync::Arc<rayon::ThreadPool> {
 struct Tiles<'a, T: Precision> {
     program: &'a Program,
     kernels: &'a [Kernel],
+    natives: &'a [Option<Native>],
     bases: &'a Bases<T>,
     workspace: &'a mut Workspace<T>,
     start: usize,
@@ -256,10 +274,10 @@ impl<T: Precision> Vectorized<T> for Tiles<'_, T> {
         let mut start = self.start;
         while start < self.end {
             let count = self.program.tile.min(self.end - start);
-            for kernel in self.kernels {
+            for (kernel, native) in self.kernels.iter().zip(self.natives) {
                 kernel::run(
                     lanes,
-                    kernel,
+                    (kernel, native.as_ref()),
                     self.program,
                     self.bases,
                     self.workspace,

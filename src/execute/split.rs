@@ -2,10 +2,12 @@
 //!
 //! The parts depend on the shapes alone. Sums that several parts add to are kept apart and added in order.
 
-use super::kernel::{self, Part, Workspace};
+use super::kernel::{self, Part};
+use super::workspace::{Workspace, address};
 use super::{Bases, Tiles, contract, fold, in_parallel};
 use crate::compile::Program;
 use crate::compile::program::{Kernel, Memory, SinkKind};
+use crate::native::{Native, Natives};
 use crate::vector::{Level, Precision};
 use std::sync::Mutex;
 
@@ -24,7 +26,8 @@ type Sums<T> = Vec<Option<Vec<T>>>;
 /// Runs `kernels` one after the other for `count` batch elements from `start` on, each by all threads.
 pub(super) fn run<T: Precision>(
     program: &Program,
-    kernels: &[Kernel],
+    natives: &Natives,
+    (kernels, codes): (&[Kernel], &[Option<Native>]),
     bases: &Bases<T>,
     constants: &[T],
     (start, count): (usize, usize),
@@ -32,7 +35,11 @@ pub(super) fn run<T: Precision>(
     workspaces: &Mutex<Vec<Workspace<T>>>,
 ) {
     let take = || {
-        workspaces.lock().ok().and_then(|mut w| w.pop()).unwrap_or_else(|| Workspace::new(program, constants))
+        workspaces
+            .lock()
+            .ok()
+            .and_then(|mut w| w.pop())
+            .unwrap_or_else(|| Workspace::new(program, natives, constants))
     };
     let give = |workspace| {
         if let Ok(mut all) = workspaces.lock() {
@@ -40,7 +47,7 @@ pub(super) fn run<T: Precision>(
         }
     };
     let tile = program.tile;
-    for kernel in kernels {
+    for (kernel, native) in kernels.iter().zip(codes) {
         if kernel::is_idle(kernel, bases, tile, (start, count)) {
             continue;
         }
@@ -51,7 +58,7 @@ pub(super) fn run<T: Precision>(
             let height = rows.div_ceil(parts).next_multiple_of(16);
             in_parallel(rows.div_ceil(height.max(1)), threads, &|part| {
                 let range = (part * height, rows.min((part + 1) * height));
-                let at = |memory| kernel::address(bases, memory, start, tile);
+                let at = |memory| address(bases, memory, start, tile);
                 contract::run(contraction, &at, count, Some(range));
             });
         }
@@ -105,11 +112,12 @@ pub(super) fn run<T: Precision>(
             let part =
                 Part { from: at * height, to: lengths[0].min((at + 1) * height), sums: places.collect() };
             let mut workspace = take();
-            let kernels = std::slice::from_ref(kernel);
+            let (kernels, natives) = (std::slice::from_ref(kernel), std::slice::from_ref(native));
             let (workspace_of, end) = (&mut workspace, start + count);
             level.dispatch(Tiles {
                 program,
                 kernels,
+                natives,
                 bases,
                 workspace: workspace_of,
                 start,

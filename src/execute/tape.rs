@@ -6,7 +6,6 @@ use crate::compile::program::{
 };
 use crate::compile::value::Unary;
 use crate::function::Function;
-use crate::real::Real;
 use crate::vector::{Lanes, Precision};
 
 /// Vectors that a chain keeps in registers.
@@ -37,50 +36,78 @@ pub(super) fn run<L: Lanes>(
             }
         }
         match step {
-            Step::Chain { first, start, end, to, sum } => {
-                let links = &kernel.links[*start as usize..*end as usize];
-                let to = registers[*to as usize];
-                let mut sum = running.get_mut(*sum as usize);
-                let mut at = 0;
-                // SAFETY: registers have as many vectors as are run, or one where their step is 0.
-                unsafe {
-                    while at + GROUP <= count {
-                        chain::<L, GROUP>(lanes, *first, links, registers, (to, sum.as_deref_mut()), at);
-                        at += GROUP;
-                    }
-                    while at < count {
-                        chain::<L, 1>(lanes, *first, links, registers, (to, sum.as_deref_mut()), at);
-                        at += 1;
-                    }
-                }
-            }
-            Step::Map(operation, a, to) => {
-                let Unary::Function(function) = operation else { continue };
-                // SAFETY: as above.
-                unsafe {
-                    let source = registers[a.number as usize].cast_const();
-                    let to = registers[*to as usize];
-                    super::function::map(lanes, *function, source, a.step as usize, to, count);
-                }
-            }
-            Step::Zip(function, a, b, to) => zip(lanes, registers, Some(*function), [*a, *b], *to, count),
-            Step::Power(a, b, to) => zip(lanes, registers, None, [*a, *b], *to, count),
-            Step::Logistic { from, sigmoids, softpluses } => {
-                let target = |to: u16| if to == NOWHERE { None } else { Some(registers[to as usize]) };
-                let source = registers[from.number as usize].cast_const();
-                // SAFETY: as above.
-                unsafe {
-                    super::function::logistic(
-                        lanes,
-                        (source, from.step as usize),
-                        sigmoids.map(target),
-                        softpluses.map(target),
-                        count,
-                    );
-                }
-            }
             Step::Gather(load, to) => gather(load, registers[*to as usize]),
+            step => perform(lanes, kernel, step, registers, running, count),
         }
+    }
+}
+
+/// Does one step, which is no gather, on `count` vectors.
+#[inline(always)]
+pub(crate) fn perform<L: Lanes>(
+    lanes: L,
+    kernel: &Kernel,
+    step: &Step,
+    registers: &[*mut L::Scalar],
+    running: &mut [Running<L::Scalar>],
+    count: usize,
+) where
+    L::Scalar: Precision,
+{
+    match step {
+        Step::Chain { first, start, end, to, sum } => {
+            let links = &kernel.links[*start as usize..*end as usize];
+            let to = registers[*to as usize];
+            let mut sum = running.get_mut(*sum as usize);
+            let mut at = 0;
+            // SAFETY: registers have as many vectors as are run, or one where their step is 0.
+            unsafe {
+                while at + GROUP <= count {
+                    chain::<L, GROUP>(lanes, *first, links, registers, (to, sum.as_deref_mut()), at);
+                    at += GROUP;
+                }
+                while at < count {
+                    chain::<L, 1>(lanes, *first, links, registers, (to, sum.as_deref_mut()), at);
+                    at += 1;
+                }
+            }
+        }
+        Step::Map(operation, a, to) => {
+            let Unary::Function(function) = operation else { return };
+            // SAFETY: as above.
+            unsafe {
+                let source = registers[a.number as usize].cast_const();
+                let to = registers[*to as usize];
+                super::function::map(lanes, *function, source, a.step as usize, to, count);
+            }
+        }
+        Step::Zip(function, a, b, to) => zip(lanes, registers, Some(*function), [*a, *b], *to, count),
+        Step::Power(a, b, to) => zip(lanes, registers, None, [*a, *b], *to, count),
+        Step::Logistic { from, sigmoids, softpluses } => {
+            let target = |to: u16| if to == NOWHERE { None } else { Some(registers[to as usize]) };
+            let source = registers[from.number as usize].cast_const();
+            // SAFETY: as above.
+            unsafe {
+                super::function::logistic(
+                    lanes,
+                    (source, from.step as usize),
+                    sigmoids.map(target),
+                    softpluses.map(target),
+                    count,
+                );
+            }
+        }
+        Step::Gather(..) => {}
+    }
+}
+
+/// Whether a step is done with vectors: chains are, and functions that have such a form.
+pub(crate) fn is_vectorized(step: &Step) -> bool {
+    match step {
+        Step::Map(Unary::Function(function), ..) => super::function::is_mapped(*function),
+        Step::Zip(function, ..) => super::function::is_zipped(*function),
+        Step::Gather(..) | Step::Map(..) => false,
+        Step::Chain { .. } | Step::Power(..) | Step::Logistic { .. } => true,
     }
 }
 
@@ -90,26 +117,40 @@ const GUARDS: usize = 16;
 /// Whether the condition is what the guard wants, anywhere in the block.
 #[inline(always)]
 fn is_needed<L: Lanes>(lanes: L, guard: &Guard, registers: &[*mut L::Scalar], count: usize) -> bool {
+    (0..count).any(|at| {
+        // SAFETY: registers have as many vectors as are run, or one where their step is 0.
+        lanes.any(unsafe { wanted(lanes, guard, registers, at) })
+    })
+}
+
+/// Where the condition is what the guard wants, in the `at`-th vector.
+///
+/// # Safety
+/// Registers must have so many vectors.
+#[inline(always)]
+pub(crate) unsafe fn wanted<L: Lanes>(
+    lanes: L,
+    guard: &Guard,
+    registers: &[*mut L::Scalar],
+    at: usize,
+) -> L::Mask {
     let (a, b) = match guard.condition {
         Condition::Less(a, b) | Condition::LessEqual(a, b) | Condition::Equal(a, b) => (a, b),
         Condition::Holds(a) => (a, a),
     };
-    (0..count).any(|at| {
-        let read = |register: Register| {
-            let from =
-                registers[register.number as usize].wrapping_add(at * register.step as usize * L::WIDTH);
-            // SAFETY: registers have as many vectors as are run, or one where their step is 0.
-            unsafe { lanes.load_from(from) }
-        };
-        let (x, y) = (read(a), read(b));
-        let holds = match guard.condition {
-            Condition::Less(..) => lanes.less(x, y),
-            Condition::LessEqual(..) => lanes.less_equal(x, y),
-            Condition::Equal(..) => lanes.equal(x, y),
-            Condition::Holds(_) => lanes.mask_from_real(x),
-        };
-        lanes.any(if guard.wanted { holds } else { lanes.not(holds) })
-    })
+    let read = |register: Register| {
+        let from = registers[register.number as usize].wrapping_add(at * register.step as usize * L::WIDTH);
+        // SAFETY: the caller vouches for the vectors.
+        unsafe { lanes.load_from(from) }
+    };
+    let (x, y) = (read(a), read(b));
+    let holds = match guard.condition {
+        Condition::Less(..) => lanes.less(x, y),
+        Condition::LessEqual(..) => lanes.less_equal(x, y),
+        Condition::Equal(..) => lanes.equal(x, y),
+        Condition::Holds(_) => lanes.mask_from_real(x),
+    };
+    if guard.wanted { holds } else { lanes.not(holds) }
 }
 
 /// A function of two, or a power.
@@ -132,8 +173,8 @@ fn zip<L: Lanes>(
 /// Whether neither the value nor its reciprocal is near the ends of the range.
 #[inline(always)]
 fn is_ordinary<L: Lanes>(lanes: L, value: L::Register) -> bool {
-    let size = lanes.to_array(lanes.abs(value))[0].to_double();
-    size > 1e-30 && size < 1e30
+    let size = lanes.abs(value);
+    lanes.all(lanes.and(lanes.less(lanes.constant(1e-30), size), lanes.less(size, lanes.constant(1e30))))
 }
 
 /// Runs links on `N` vectors from the `at`-th on.
@@ -304,7 +345,7 @@ unsafe fn chain<L: Lanes, const N: usize>(
         }
     }
     if let Some(sum) = sum {
-        sum.add(lanes, x, at);
+        sum.add(lanes, x);
         return;
     }
     for (n, vector) in x.into_iter().enumerate() {

@@ -1,6 +1,6 @@
 //! What a block reads and writes: strided, checked, numbered, gathered and scattered elements.
 
-use super::kernel::Shape;
+use super::block::Shape;
 use crate::compile::program::{Bound, Gather, Mode, Operand, Register};
 use crate::real::Real;
 use crate::vector::{Lanes, Precision};

@@ -1,0 +1,451 @@
+//! From a trace to machine code: the loops around it, and instructions for its values.
+//!
+//! ```text
+//! for each row
+//!     values of the row
+//!     for each whole vector: the turn; for what is left: the turn, under a mask
+//!     the end of the row
+//! ```
+
+use super::allocate::{Bank, Uses};
+use super::assembler::{ARGUMENTS, AT, Assembler, Label, POOL, When};
+use super::registers::Region;
+use super::trace::{Item, Node, Op, Rate, Trace, Value};
+use iced_x86::{Code, Instruction, MemoryOperand, Register};
+use rustc_hash::FxHashMap;
+
+/// What generated code is called with, and how far it got.
+///
+/// Lengths and strides are in bytes.
+#[repr(C)]
+pub struct Arguments {
+    pub rows: u64,
+    pub run: u64,
+    /// The row, and how far into it; set where code leaves a turn undone.
+    pub row: u64,
+    pub at: u64,
+    /// A vector of 64 bytes for each accumulator.
+    pub state: *mut u8,
+    pub ports: [Port; PORTS],
+}
+
+/// Memory that code reads or writes row by row.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Port {
+    pub start: *mut u8,
+    pub stride: i64,
+}
+
+/// The most ports.
+pub const PORTS: usize = 48;
+
+/// The most accumulators, which have registers throughout.
+const ACCUMULATORS: usize = 8;
+
+/// Registers that hold where ports begin; of further ones it is looked up.
+pub(super) const PORT_REGISTERS: [Register; 9] = [
+    Register::R8,
+    Register::R9,
+    Register::R10,
+    Register::R11,
+    Register::RBX,
+    Register::R12,
+    Register::R13,
+    Register::R14,
+    Register::R15,
+];
+
+const SAVED: [Register; 6] =
+    [Register::RBP, Register::RBX, Register::R12, Register::R13, Register::R14, Register::R15];
+
+/// Bytes of a place in the frame, or in the state.
+pub(super) const PLACE: i64 = 64;
+
+/// Where the first instruction names the address of the pool.
+pub const POOL_ADDRESS_AT: usize = 2;
+
+/// Code and the constants that it reads.
+pub struct Emitted {
+    pub code: Vec<u8>,
+    pub pool: Vec<u8>,
+}
+
+/// Writes the code of a trace. The address of the pool is yet to be put into it, at [`POOL_ADDRESS_AT`].
+///
+/// `None` if it has more ports or accumulators than there is room for.
+pub fn emit(trace: &Trace, ports: usize, is_wide: bool) -> Option<Emitted> {
+    if ports > PORTS || trace.accumulators.len() > ACCUMULATORS {
+        return None;
+    }
+    let assembler = Assembler::new(is_wide, trace.lane_bits == 32);
+    let mut emitter = Emitter {
+        trace,
+        pool: Vec::new(),
+        constants: FxHashMap::default(),
+        frame: vec![None; trace.nodes.len()],
+        places: 0,
+        most_places: 0,
+        row_places: 0,
+        frame_size_at: 0,
+        pinned: vec![None; trace.nodes.len()],
+        vectors: Bank::new(0, if is_wide { 32 } else { 15 }),
+        masks: Bank::new(1, 6),
+        uses: Uses::default(),
+        needed_later: vec![false; trace.nodes.len()],
+        is_partial: false,
+        position: 0,
+        ports,
+        exit: None,
+        assembler,
+    };
+    emitter.function();
+    let Emitter { assembler, most_places, frame_size_at, pool, .. } = emitter;
+    let mut code = assembler.finish()?;
+    let frame = i32::try_from(i64::from(most_places) * PLACE).ok()?;
+    code[frame_size_at..frame_size_at + 4].copy_from_slice(&frame.to_le_bytes());
+    Some(Emitted { code, pool })
+}
+
+/// A field of the arguments.
+fn field(offset: usize) -> MemoryOperand {
+    Assembler::memory(ARGUMENTS, offset as i64, false)
+}
+
+pub(super) struct Emitter<'a> {
+    pub(super) assembler: Assembler,
+    pub(super) trace: &'a Trace,
+    pub(super) pool: Vec<u8>,
+    /// Where in the pool each constant is.
+    pub(super) constants: FxHashMap<u64, i64>,
+    /// Where in the frame a value is.
+    pub(super) frame: Vec<Option<u32>>,
+    pub(super) places: u32,
+    pub(super) most_places: u32,
+    /// Places that values of a row have.
+    pub(super) row_places: u32,
+    /// Where the code says how large the frame is.
+    pub(super) frame_size_at: usize,
+    /// Registers that keep a value throughout.
+    pub(super) pinned: Vec<Option<u8>>,
+    pub(super) vectors: Bank,
+    pub(super) masks: Bank,
+    pub(super) uses: Uses,
+    /// Values that code after the line at hand reads.
+    pub(super) needed_later: Vec<bool>,
+    /// Whether the row ends within the vector.
+    pub(super) is_partial: bool,
+    pub(super) position: u32,
+    pub(super) ports: usize,
+    pub(super) exit: Option<Label>,
+}
+
+impl Emitter<'_> {
+    fn function(&mut self) {
+        if !self.assembler.is_wide {
+            self.pool.extend([0xFF; 32]);
+            self.pool.extend([0; 32]);
+        }
+        self.pin();
+        let (rows, exit) = (self.assembler.label(), self.assembler.label());
+        self.exit = Some(exit);
+        use Register::{RAX, RBP, RDX, RSP};
+        // The address is put in once it is known.
+        self.assembler.push(Instruction::with2(Code::Mov_r64_imm64, POOL, 0x7FFF_FFFF_FFFF_FFFF_u64));
+        for register in SAVED {
+            self.assembler.push(Instruction::with1(Code::Push_r64, register));
+        }
+        self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, RBP, RSP));
+        // How large the frame is, is put in at the end.
+        self.assembler.push(Instruction::with2(Code::Sub_rm64_imm32, RSP, i32::MAX));
+        self.frame_size_at = self.assembler.last_number();
+        self.assembler.push(Instruction::with2(Code::And_rm64_imm8, RSP, -64));
+        self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, RDX, field(32)));
+        for number in 0..self.trace.accumulators.len() {
+            let from = Assembler::memory(RDX, number as i64 * PLACE, false);
+            self.assembler.load(self.accumulator(number), from, false);
+        }
+        for at in 0..self.trace.nodes.len() {
+            let value = Value(at as u32);
+            if let (Op::Constant(bits), Some(register)) = (self.trace.node(value).op, self.pinned[at]) {
+                let from = self.constant(bits);
+                self.assembler.load_constant(register, from);
+            }
+        }
+        self.assembler.bind(rows);
+        for port in 0..self.ports.min(PORT_REGISTERS.len()) {
+            self.assembler.push(Instruction::with2(
+                Code::Mov_r64_rm64,
+                PORT_REGISTERS[port],
+                port_start(port),
+            ));
+        }
+        self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, AT, field(24)));
+        let trace = self.trace;
+        self.line(&trace.row, Rate::Row, false);
+        let (turn, rest, done) = (self.assembler.label(), self.assembler.label(), self.assembler.label());
+        self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, RDX, field(8)));
+        let whole = -(self.assembler.vector_bytes() as i32);
+        self.assembler.push(Instruction::with2(Code::And_rm64_imm8, RDX, whole));
+        self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, AT, RDX));
+        self.assembler.jump_if(When::NotBelow, rest);
+        self.assembler.bind(turn);
+        self.line(&trace.turn, Rate::Turn, false);
+        self.assembler.push(Instruction::with2(Code::Add_rm64_imm8, AT, -whole));
+        self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, AT, RDX));
+        self.assembler.jump_if(When::Below, turn);
+        self.assembler.bind(rest);
+        self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, AT, field(8)));
+        self.assembler.jump_if(When::NotBelow, done);
+        self.assembler.prepare_live(field(8), 32);
+        self.line(&trace.turn, Rate::Turn, true);
+        self.assembler.bind(done);
+        self.line(&trace.end, Rate::End, false);
+        for (number, accumulator) in trace.accumulators.iter().enumerate() {
+            if let Some(bits) = accumulator.row_start {
+                let (from, register) = (self.constant(bits), self.accumulator(number));
+                self.assembler.load_constant(register, from);
+            }
+        }
+        for port in 0..self.ports {
+            self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, RAX, field(48 + 16 * port)));
+            self.assembler.push(Instruction::with2(Code::Add_rm64_r64, port_start(port), RAX));
+        }
+        self.assembler.push(Instruction::with2(Code::Mov_rm64_imm32, field(24), 0));
+        self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, RAX, field(16)));
+        self.assembler.push(Instruction::with2(Code::Add_rm64_imm8, RAX, 1));
+        self.assembler.push(Instruction::with2(Code::Mov_rm64_r64, field(16), RAX));
+        self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, RAX, field(0)));
+        self.assembler.jump_if(When::Below, rows);
+        self.leave(0);
+        self.assembler.bind(exit);
+        self.assembler.push(Instruction::with2(Code::Mov_rm64_r64, field(24), AT));
+        self.leave(1);
+    }
+
+    /// Returns, and keeps the accumulators.
+    fn leave(&mut self, result: i32) {
+        use Register::{EAX, RBP, RDX, RSP};
+        self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, RDX, field(32)));
+        for number in 0..self.trace.accumulators.len() {
+            let to = Assembler::memory(RDX, number as i64 * PLACE, false);
+            self.assembler.store(to, self.accumulator(number), false);
+        }
+        self.assembler.push(Ok(Instruction::with(Code::VEX_Vzeroupper)));
+        self.assembler.push(Instruction::with2(Code::Mov_r32_imm32, EAX, result));
+        self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, RSP, RBP));
+        for register in SAVED.iter().rev() {
+            self.assembler.push(Instruction::with1(Code::Pop_r64, *register));
+        }
+        self.assembler.push(Ok(Instruction::with(Code::Retnq)));
+    }
+
+    /// Accumulators have the last registers.
+    pub(super) fn accumulator(&self, number: usize) -> u8 {
+        (self.vectors.held.len() - 1 - number) as u8
+    }
+
+    /// Gives registers to accumulators, and those that the turn leaves over to what it reads most.
+    fn pin(&mut self) {
+        let trace = self.trace;
+        let total = self.vectors.held.len();
+        let mut last = vec![0_u32; trace.nodes.len()];
+        let mut first = vec![u32::MAX; trace.nodes.len()];
+        let mut reads = vec![0_u32; trace.nodes.len()];
+        for (position, item) in trace.turn.iter().enumerate() {
+            for value in self.reads(item) {
+                let at = value.0 as usize;
+                last[at] = position as u32;
+                first[at] = first[at].min(position as u32);
+                reads[at] += 1;
+            }
+            if let Item::Compute(value) = item
+                && !matches!(trace.node(*value).op, Op::Load(_))
+            {
+                first[value.0 as usize] = position as u32;
+            }
+        }
+        let is_vector = |at: usize| !self.assembler.is_wide || !trace.nodes[at].op.is_mask();
+        let mut change = vec![0_i32; trace.turn.len() + 2];
+        for at in 0..trace.nodes.len() {
+            if trace.rates[at] == Rate::Turn && reads[at] > 0 && is_vector(at) {
+                change[first[at] as usize] += 1;
+                change[last[at] as usize] -= 1;
+            }
+        }
+        let mut live = 0;
+        let most = change.iter().fold(0, |most, c| {
+            live += c;
+            most.max(live)
+        });
+        for at in 0..trace.nodes.len() {
+            if let Op::Accumulator(number) = trace.nodes[at].op {
+                self.pinned[at] = Some(self.accumulator(number as usize));
+            }
+        }
+        let accumulators = trace.accumulators.len();
+        let room = (total - accumulators).saturating_sub(most as usize + 3);
+        let mut wanted: Vec<usize> = (0..trace.nodes.len())
+            .filter(|at| {
+                reads[*at] > 0
+                    && is_vector(*at)
+                    && (trace.rates[*at] == Rate::Row || matches!(trace.nodes[*at].op, Op::Constant(_)))
+            })
+            .collect();
+        wanted.sort_by_key(|at| (std::cmp::Reverse(reads[*at]), *at));
+        for (number, at) in wanted.into_iter().take(room).enumerate() {
+            self.pinned[at] = Some((total - 1 - accumulators - number) as u8);
+        }
+        for register in self.pinned.iter().flatten() {
+            self.vectors.usable[*register as usize] = false;
+        }
+    }
+
+    /// What stands for a value: where rows are whole, lanes need not be kept apart.
+    pub(super) fn resolved(&self, value: Value) -> Value {
+        match self.trace.node(value) {
+            Node { op: Op::Live, arguments } if !self.is_partial => arguments[0],
+            _ => value,
+        }
+    }
+
+    /// The values that an item reads.
+    pub(super) fn reads(&self, item: &Item) -> smallvec::SmallVec<[Value; 3]> {
+        let mut all = smallvec::SmallVec::new();
+        match item {
+            Item::Compute(value) => {
+                let node = self.trace.node(*value);
+                if node.op == Op::Live && !self.is_partial {
+                    return all;
+                }
+                all.extend(node.arguments().iter().map(|v| self.resolved(*v)));
+            }
+            Item::AssumeNone(mask) => all.push(self.negated(*mask).unwrap_or(*mask)),
+            other => all.extend(other.read().map(|v| self.resolved(v))),
+        }
+        all
+    }
+
+    pub(super) fn negated(&self, mask: Value) -> Option<Value> {
+        match self.trace.node(mask) {
+            Node { op: Op::MaskNot, arguments } => Some(arguments[0]),
+            _ => None,
+        }
+    }
+
+    /// Straight code for items, registers empty before and after.
+    pub(super) fn line(&mut self, items: &[Item], rate: Rate, is_partial: bool) {
+        self.is_partial = is_partial;
+        let trace = self.trace;
+        if rate != Rate::Row {
+            // What an earlier line of the same rate put into the frame is not there.
+            for at in 0..trace.nodes.len() {
+                if trace.rates[at] >= Rate::Turn {
+                    self.frame[at] = None;
+                }
+            }
+        }
+        if rate != Rate::Row {
+            self.places = self.row_places;
+        }
+        self.needed_later.fill(false);
+        if rate == Rate::Row {
+            for item in trace.turn.iter().chain(&trace.end) {
+                for partial in [false, true] {
+                    self.is_partial = partial;
+                    for value in self.reads(item) {
+                        self.needed_later[value.0 as usize] = true;
+                    }
+                }
+            }
+            self.is_partial = is_partial;
+        }
+        // From the end, so that what nothing reads is left out.
+        let mut is_needed = vec![false; trace.nodes.len()];
+        let mut kept: Vec<bool> = vec![true; items.len()];
+        for (at, item) in items.iter().enumerate().rev() {
+            if let Item::Compute(value) = item {
+                kept[at] = is_needed[value.0 as usize] || self.needed_later[value.0 as usize];
+            }
+            if kept[at] {
+                for value in self.reads(item) {
+                    is_needed[value.0 as usize] = true;
+                }
+            }
+        }
+        let items: Vec<Item> = items.iter().zip(&kept).filter(|(_, k)| **k).map(|(i, _)| *i).collect();
+        self.uses = Uses::new(trace.nodes.len());
+        for (position, item) in items.iter().enumerate() {
+            for value in self.reads(item) {
+                self.uses.note(value, position as u32);
+            }
+        }
+        self.vectors.clear();
+        self.masks.clear();
+        let mut region: Option<Region> = None;
+        let mut keeps = Vec::new();
+        for (position, item) in items.iter().enumerate() {
+            self.position = position as u32;
+            match *item {
+                Item::Compute(value) => self.compute(value),
+                Item::AssumeNone(mask) => self.assume(mask),
+                Item::Enter(mask) => {
+                    let register = self.in_mask(mask);
+                    let after = self.assembler.label();
+                    self.assembler.jump_if_any(register, false, self.is_partial, after);
+                    self.passed(item);
+                    region = Some(Region {
+                        after,
+                        vectors: self.vectors.held.clone(),
+                        masks: self.masks.held.clone(),
+                        frame: self.frame.clone(),
+                    });
+                }
+                Item::Leave => {
+                    if let Some(region) = region.take() {
+                        self.leave_region(&region);
+                        self.assembler.bind(region.after);
+                    }
+                }
+                Item::Store(port, value) => {
+                    let register = self.in_vector(value);
+                    let to = self.port(port, true);
+                    self.assembler.store(to, register, self.is_partial);
+                }
+                Item::StoreOne(port, value) => {
+                    let register = self.in_vector(value);
+                    let to = self.port(port, false);
+                    self.assembler.store_one(to, register);
+                }
+                Item::Keep(number, value) => {
+                    let register = self.in_vector(value);
+                    let to = self.accumulator(number.into());
+                    self.passed(item);
+                    // Nothing leaves a turn half done once accumulators change: assumptions come first.
+                    if self.uses.next(trace.accumulators[usize::from(number)].value) == u32::MAX {
+                        self.assembler.copy(to, register);
+                    } else {
+                        self.vectors.usable[register as usize] = false;
+                        keeps.push((to, register));
+                    }
+                }
+            }
+            self.passed(item);
+        }
+        self.most_places = self.most_places.max(self.places);
+        if rate == Rate::Row {
+            self.row_places = self.places;
+        }
+        for (to, register) in keeps {
+            self.assembler.copy(to, register);
+            if !self.pinned.contains(&Some(register)) {
+                self.vectors.usable[register as usize] = true;
+            }
+        }
+    }
+}
+
+/// Where a port's row begins.
+pub(super) fn port_start(port: usize) -> MemoryOperand {
+    field(40 + 16 * port)
+}

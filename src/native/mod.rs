@@ -1,0 +1,120 @@
+//! Kernels as machine code, made when a program is.
+//!
+//! ```text
+//! trace       what a kernel does to a vector, as values without control flow
+//! recorder    lanes that write a trace: the interpreter and the elementary functions, run on them, are recorded
+//! record      a kernel, recorded: what it reads, its tape, its sinks
+//! allocate    which register holds which value
+//! assembler   the instructions of AVX-512 and AVX2 under one name
+//! table       which instruction an operation is
+//! emit        the loops around a trace, and its lines one after the other
+//! registers   values in registers, in the frame, and on their way between them
+//! instructions   the instructions for each value
+//! code        memory from which code can be run
+//! ```
+//!
+//! A first version of the code assumes that nothing is at the edge of a function's domain, subnormal or the like, and
+//! stops at the first vector for which that does not hold. A second one, made when it is needed, assumes nothing and
+//! goes on from there. Both give the bits that the interpreter gives, save that long sums may be rounded otherwise.
+
+mod allocate;
+mod assembler;
+mod code;
+mod emit;
+mod instructions;
+mod record;
+mod recorder;
+mod registers;
+mod table;
+mod trace;
+
+pub(crate) use emit::{Arguments, PORTS, Port};
+pub(crate) use record::{Layout, Source, Use, gather_of};
+
+use crate::compile::program::{Kernel, Program};
+use crate::vector::{Level, Precision};
+use code::Code;
+use std::sync::OnceLock;
+
+/// The code of a kernel.
+#[derive(Debug)]
+pub(crate) struct Native {
+    pub layout: Layout,
+    level: Level,
+    usual: Code,
+    /// What assumes nothing.
+    general: OnceLock<Option<Code>>,
+}
+
+/// Code for the kernels of a program, as far as there is any.
+#[derive(Debug, Default)]
+pub(crate) struct Natives {
+    pub shared: Vec<Option<Native>>,
+    pub each: Vec<Option<Native>>,
+}
+
+impl Natives {
+    /// Makes code for the kernels that can be, on levels that there is code for.
+    pub fn new<T: Precision>(program: &Program, level: Level) -> Natives {
+        let natives = |kernels: &[Kernel]| {
+            kernels.iter().map(|kernel| Native::new::<T>(kernel, &program.constants, level)).collect()
+        };
+        Natives { shared: natives(&program.shared), each: natives(&program.each) }
+    }
+
+    /// The results whose elements are all looked at while they are written.
+    pub fn checked(&self) -> impl Iterator<Item = usize> {
+        self.shared
+            .iter()
+            .chain(&self.each)
+            .flatten()
+            .flat_map(|native| native.layout.checked.iter().copied())
+    }
+}
+
+/// Whether code is for AVX-512, and how many lanes its vectors have.
+fn width<T>(level: Level) -> Option<(bool, usize)> {
+    match level {
+        Level::Avx512 => Some((true, 64 / size_of::<T>())),
+        Level::Avx2 => Some((false, 32 / size_of::<T>())),
+        _ => None,
+    }
+}
+
+impl Native {
+    fn new<T: Precision>(kernel: &Kernel, constants: &[f64], level: Level) -> Option<Native> {
+        if !level.is_available() || kernel.sinks.is_empty() {
+            return None;
+        }
+        let width = width::<T>(level)?;
+        let (trace, layout) = record::record::<T>(kernel, constants, true, width)?;
+        let usual = Code::new(emit::emit(&trace, layout.ports.len(), width.0)?)?;
+        Some(Native { layout, level, usual, general: OnceLock::new() })
+    }
+
+    /// Runs the code over rows. Whether it did them; else the arguments say what is left.
+    ///
+    /// # Safety
+    /// The arguments must be those of the layout.
+    pub unsafe fn run<T: Precision>(
+        &self,
+        kernel: &Kernel,
+        constants: &[f64],
+        arguments: &mut Arguments,
+    ) -> bool {
+        // SAFETY: the caller vouches for the arguments, and the level was available when the code was made.
+        if unsafe { self.usual.run(arguments) } {
+            return true;
+        }
+        let general = self.general.get_or_init(|| {
+            let width = width::<T>(self.level)?;
+            let (trace, layout) = record::record::<T>(kernel, constants, false, width)?;
+            Code::new(emit::emit(&trace, layout.ports.len(), width.0)?)
+        });
+        match general {
+            // SAFETY: as above; ports and accumulators come in the same order whatever is assumed.
+            Some(code) => unsafe { code.run(arguments) },
+            None => false,
+        }
+    }
+}

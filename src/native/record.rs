@@ -1,0 +1,412 @@
+//! What a kernel does, recorded: its tape, and what becomes of the results.
+
+use super::recorder::{Recorder, lane_bits, place};
+use super::trace::{Item, Op, Trace, Value};
+use crate::compile::program::{
+    Content, Gather, Kernel, Memory, Mode, NOWHERE, Operand, Sink, SinkKind, Step,
+};
+use crate::compile::value::Fold;
+use crate::execute::{fold, tape};
+use crate::vector::{Lanes, Precision};
+
+/// Where a port's memory is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// An operand, in the memory that it comes from; its strides tell where rows are.
+    Direct(u16),
+    /// An operand in its block, where rows follow each other; or one value.
+    Block(u16),
+    /// The block of a register, which is filled before or read after.
+    Register(u16),
+    /// The memory of a sink.
+    Sink(u16),
+    /// What rounding lost of a sink.
+    Lost(u16),
+}
+
+/// What an accumulator is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// The sum under way of a sink, or what rounding lost of it.
+    Total(u16),
+    Lost(u16),
+    /// The largest or the smallest so far, or a NaN that was met; NaN has all bits that matter.
+    Extreme(u16),
+    Broken(u16),
+    /// Belongs to a row: begins and ends within it.
+    Row(u64),
+    /// 0 as long as all results are finite.
+    Finite,
+}
+
+/// How a kernel and its code fit together.
+#[derive(Debug, Default)]
+pub struct Layout {
+    pub ports: Vec<Source>,
+    pub accumulators: Vec<Use>,
+    /// Whether code reads and writes everything itself, so that it may run over whole rows.
+    pub is_direct: bool,
+    /// By operand: whether it is read where it is.
+    pub directly: Vec<bool>,
+    /// Gathers, done before, and their blocks.
+    pub gathers: Vec<(usize, u16)>,
+    /// By sink: the block that its values are left in, if it is not code that brings them where they belong.
+    pub outputs: Vec<Option<u16>>,
+    /// Registers beyond those of the tape.
+    pub extra: usize,
+    /// Results whose elements are all looked at on their way.
+    pub checked: Vec<usize>,
+}
+
+/// Values of a trace beyond which code is not worth its length.
+const MOST_NODES: usize = 6000;
+
+/// Records a kernel. `None` if part of it has no vector form.
+pub fn record<T: Precision>(
+    kernel: &Kernel,
+    constants: &[f64],
+    is_optimistic: bool,
+    (is_wide, lane_count): (bool, usize),
+) -> Option<(Trace, Layout)> {
+    let layout = Layout::new(kernel)?;
+    let lane_bits = 8 * size_of::<T>() as u32;
+    let registers = kernel.operands.len() + kernel.slots;
+    let trace = Trace::new(is_optimistic, is_wide, lane_bits);
+    let mut recording = Recording { kernel, layout };
+    let mut trace = Recorder::<T>::record(trace, registers, |lanes| {
+        recording.operands(lanes, constants);
+        recording.tape(lanes);
+        recording.sinks(lanes, lane_count);
+    });
+    trace.prune();
+    (trace.nodes.len() <= MOST_NODES).then_some((trace, recording.layout))
+}
+
+impl Layout {
+    fn new(kernel: &Kernel) -> Option<Layout> {
+        let operand_count = kernel.operands.len();
+        let mut layout = Layout { extra: operand_count + kernel.slots, ..Layout::default() };
+        // Blocks that are read by number must be there.
+        let mut read: Vec<u16> = Vec::new();
+        for (at, step) in kernel.tape.iter().enumerate() {
+            match step {
+                Step::Gather(gather, _) => {
+                    let places = gather.places.iter().map(|p| p.0.number);
+                    // Positions that are computed would need a first part of the code.
+                    if places.clone().any(|number| usize::from(number) >= operand_count) {
+                        return None;
+                    }
+                    read.extend(places);
+                    layout.gathers.push((at, layout.extra as u16));
+                    layout.extra += 1;
+                }
+                step if !tape::is_vectorized(step) => return None,
+                _ => {}
+            }
+        }
+        for sink in &kernel.sinks {
+            if let SinkKind::Scatter(places) = &sink.kind {
+                if places.iter().any(|p| usize::from(p.0.number) >= operand_count) {
+                    return None;
+                }
+                read.extend(places.iter().map(|p| p.0.number));
+            }
+        }
+        let is_direct = |(at, operand): (usize, &Operand)| match &operand.content {
+            Content::Constant(_) => true,
+            Content::Memory(_, _, bounds) => {
+                bounds.is_empty()
+                    && matches!(operand.strides.last(), Some(0 | 1))
+                    && !read.contains(&(at as u16))
+            }
+            Content::Index(_) => false,
+        };
+        layout.directly = kernel.operands.iter().enumerate().map(is_direct).collect();
+        layout.outputs = kernel
+            .sinks
+            .iter()
+            .map(|sink| {
+                (!is_brought(sink)).then(|| {
+                    layout.extra += 1;
+                    (layout.extra - 1) as u16
+                })
+            })
+            .collect();
+        layout.is_direct = layout.directly.iter().all(|d| *d)
+            && layout.gathers.is_empty()
+            && layout.outputs.iter().all(Option::is_none);
+        Some(layout)
+    }
+
+    /// The stride from row to row, if the kernel's code has rows.
+    pub fn row_stride(&self, kernel: &Kernel, strides: &[isize]) -> isize {
+        let has_rows = if self.is_direct { strides.len() > 1 } else { kernel.has_rows };
+        if has_rows { strides[strides.len() - 2] } else { 0 }
+    }
+
+    fn port(&mut self, source: Source) -> u16 {
+        let known = self.ports.iter().position(|p| *p == source);
+        known.unwrap_or_else(|| {
+            self.ports.push(source);
+            self.ports.len() - 1
+        }) as u16
+    }
+}
+
+/// Whether code itself brings the values of a sink where they belong.
+fn is_brought(sink: &Sink) -> bool {
+    let inner = sink.strides.last().copied();
+    match sink.kind {
+        SinkKind::Store { .. } => inner == Some(1),
+        SinkKind::Fold(Fold::Sum(_) | Fold::Max | Fold::Min, _) => matches!(inner, Some(0 | 1)),
+        _ => false,
+    }
+}
+
+struct Recording<'a> {
+    kernel: &'a Kernel,
+    layout: Layout,
+}
+
+impl Recording<'_> {
+    fn operands<T: Precision>(&mut self, lanes: Recorder<T>, constants: &[f64]) {
+        for (at, operand) in self.kernel.operands.iter().enumerate() {
+            let value = match operand.content {
+                Content::Constant(number) => lanes.constant(constants[number]),
+                _ => {
+                    let is_direct = self.layout.directly[at];
+                    let source = if is_direct { Source::Direct(at as u16) } else { Source::Block(at as u16) };
+                    let is_one = if is_direct {
+                        operand.strides.last() == Some(&0)
+                    } else {
+                        operand.mode == Mode::Uniform
+                    };
+                    let port = self.layout.port(source);
+                    let op = if is_one { Op::Broadcast(port) } else { Op::Load(port) };
+                    lanes.with(|trace| trace.value(op, &[]))
+                }
+            };
+            lanes.set_register(at, value);
+        }
+    }
+
+    fn tape<T: Precision>(&mut self, lanes: Recorder<T>) {
+        let count = self.kernel.operands.len() + self.kernel.slots;
+        let registers: Vec<*mut T> = (0..count).map(place).collect();
+        let mut gathers = self.layout.gathers.clone().into_iter();
+        let mut open = NOWHERE;
+        for (step, guard) in self.kernel.tape.iter().zip(&self.kernel.guarded) {
+            if *guard != open {
+                if open != NOWHERE {
+                    lanes.with(Trace::leave);
+                }
+                if let Some(condition) = self.kernel.guards.get(*guard as usize) {
+                    // SAFETY: a recorder does not read memory.
+                    let mask = unsafe { tape::wanted(lanes, condition, &registers, 0) };
+                    lanes.with(|trace| trace.enter(mask));
+                }
+                open = *guard;
+            }
+            match step {
+                Step::Gather(_, to) => {
+                    let Some((_, block)) = gathers.next() else { continue };
+                    let port = self.layout.port(Source::Register(block));
+                    let value = lanes.with(|trace| trace.value(Op::Load(port), &[]));
+                    lanes.set_register((*to).into(), value);
+                }
+                step => tape::perform(lanes, self.kernel, step, &registers, &mut [], 1),
+            }
+        }
+        if open != NOWHERE {
+            lanes.with(Trace::leave);
+        }
+    }
+
+    fn accumulator<T: Precision>(&mut self, lanes: Recorder<T>, use_of: Use) -> (u16, Value) {
+        self.layout.accumulators.push(use_of);
+        let row_start = match use_of {
+            Use::Row(bits) => Some(bits),
+            _ => None,
+        };
+        lanes.with(|trace| trace.accumulator(row_start))
+    }
+
+    fn sinks<T: Precision>(&mut self, lanes: Recorder<T>, lane_count: usize) {
+        let zero = lanes.zero();
+        let mut finite: Option<(u16, Value)> = None;
+        let mut ends: Vec<End> = Vec::new();
+        for (at, sink) in self.kernel.sinks.iter().enumerate() {
+            let value = lanes.register(sink.register.number.into());
+            let number = at as u16;
+            if let Some(block) = self.layout.outputs[at] {
+                let port = self.layout.port(Source::Register(block));
+                lanes.with(|trace| trace.turn.push(Item::Store(port, value)));
+                continue;
+            }
+            let inner = sink.strides.last().copied().unwrap_or(0);
+            let row_stride = self.layout.row_stride(self.kernel, &sink.strides);
+            match sink.kind {
+                SinkKind::Store { .. } => {
+                    let port = self.layout.port(Source::Sink(number));
+                    lanes.with(|trace| trace.turn.push(Item::Store(port, value)));
+                    if let Memory::Result(result, _) = sink.memory {
+                        let (accumulator, before) =
+                            finite.unwrap_or_else(|| self.accumulator(lanes, Use::Finite));
+                        let live = lanes.with(|trace| trace.value(Op::Live, &[value, zero]));
+                        // Infinity and NaN times 0 is NaN, and stays so.
+                        finite = Some((accumulator, lanes.mul_add(live, zero, before)));
+                        self.layout.checked.push(result);
+                    }
+                }
+                SinkKind::Fold(kind, _) if inner == 1 => {
+                    let load = |source, this: &mut Self| {
+                        let port = this.layout.port(source);
+                        (port, lanes.with(|trace| trace.value(Op::Load(port), &[])))
+                    };
+                    let (port, total) = load(Source::Sink(number), self);
+                    match kind {
+                        Fold::Sum(_) => {
+                            let (lost_port, lost) = load(Source::Lost(number), self);
+                            let (sum, error) = fold::two_sum(lanes, total, value);
+                            let lost = lanes.add(lost, error);
+                            lanes.with(|trace| {
+                                trace.turn.push(Item::Store(port, sum));
+                                trace.turn.push(Item::Store(lost_port, lost));
+                            });
+                        }
+                        _ => {
+                            let best = larger_or_smaller(lanes, kind, total, value);
+                            lanes.with(|trace| trace.turn.push(Item::Store(port, best)));
+                        }
+                    }
+                }
+                SinkKind::Fold(kind, _) => {
+                    ends.extend(self.fold(lanes, kind, number, value, row_stride != 0))
+                }
+                SinkKind::Scatter(_) => {}
+            }
+        }
+        if let Some((accumulator, value)) = finite {
+            lanes.with(|trace| trace.turn.push(Item::Keep(accumulator, value)));
+        }
+        lanes.with(Trace::finish_turns);
+        for end in ends {
+            self.end(lanes, &end, lane_count);
+        }
+    }
+
+    /// A fold of whole rows: what it does in a turn, and what is left for the end of a row.
+    fn fold<T: Precision>(
+        &mut self,
+        lanes: Recorder<T>,
+        kind: Fold,
+        sink: u16,
+        value: Value,
+        is_of_row: bool,
+    ) -> Option<End> {
+        let neutral = fold::neutral::<T>(kind);
+        let uses = match (is_of_row, kind) {
+            (true, _) => [Use::Row(lane_bits(neutral)), Use::Row(0)],
+            (false, Fold::Sum(_)) => [Use::Total(sink), Use::Lost(sink)],
+            (false, _) => [Use::Extreme(sink), Use::Broken(sink)],
+        };
+        let rest = lanes.splat(neutral);
+        let live = lanes.with(|trace| trace.value(Op::Live, &[value, rest]));
+        let (total, before) = self.accumulator(lanes, uses[0]);
+        // Rows that are short lose little.
+        let is_plain = is_of_row && self.kernel.has_rows && kind == Fold::Sum(0);
+        if is_plain {
+            let sum = lanes.add(before, live);
+            lanes.with(|trace| trace.turn.push(Item::Keep(total, sum)));
+            return Some(End { kind, sink, total: before, rest: None });
+        }
+        let (lost, lost_before) = self.accumulator(lanes, uses[1]);
+        let (next, next_lost) = match kind {
+            Fold::Sum(_) => {
+                let (sum, error) = fold::two_sum(lanes, before, live);
+                (sum, lanes.add(lost_before, error))
+            }
+            _ => {
+                let best = if kind == Fold::Max {
+                    lanes.max_or_second(live, before)
+                } else {
+                    lanes.min_or_second(live, before)
+                };
+                let nan = lanes.splat(T::nan());
+                let broken = lanes.select(lanes.is_nan(live), nan, lanes.zero());
+                (best, lanes.or_bits(lost_before, broken))
+            }
+        };
+        lanes.with(|trace| {
+            trace.turn.push(Item::Keep(total, next));
+            trace.turn.push(Item::Keep(lost, next_lost));
+        });
+        is_of_row.then_some(End { kind, sink, total: before, rest: Some(lost_before) })
+    }
+
+    /// Joins lanes by halves, and the result with what is in memory.
+    fn end<T: Precision>(&mut self, lanes: Recorder<T>, end: &End, lane_count: usize) {
+        let End { kind, sink, mut total, rest } = *end;
+        let rotated = |value: Value, by: usize| lanes.with(|t| t.value(Op::Rotate(by as u8), &[value]));
+        let halves = || std::iter::successors(Some(lane_count / 2), |n| Some(n / 2)).take_while(|n| *n > 0);
+        let memory = self.layout.port(Source::Sink(sink));
+        let before = lanes.with(|trace| trace.value(Op::Broadcast(memory), &[]));
+        let Fold::Sum(_) = kind else {
+            if let Some(broken) = rest {
+                // What was a NaN in any lane is one.
+                total = lanes.select(lanes.is_nan(broken), broken, total);
+            }
+            for by in halves() {
+                total = larger_or_smaller(lanes, kind, total, rotated(total, by));
+            }
+            let best = larger_or_smaller(lanes, kind, before, total);
+            lanes.with(|trace| trace.end.push(Item::StoreOne(memory, best)));
+            return;
+        };
+        let lost_memory = self.layout.port(Source::Lost(sink));
+        let lost_before = lanes.with(|trace| trace.value(Op::Broadcast(lost_memory), &[]));
+        let mut lost = rest;
+        for by in halves() {
+            let other = rotated(total, by);
+            match lost {
+                None => total = lanes.add(total, other),
+                Some(so_far) => {
+                    let (sum, error) = fold::two_sum(lanes, total, other);
+                    let both = lanes.add(so_far, rotated(so_far, by));
+                    (total, lost) = (sum, Some(lanes.add(both, error)));
+                }
+            }
+        }
+        let (sum, error) = fold::two_sum(lanes, before, total);
+        let mut all_lost = lanes.add(lost_before, error);
+        if let Some(lost) = lost {
+            all_lost = lanes.add(all_lost, lost);
+        }
+        lanes.with(|trace| {
+            trace.end.push(Item::StoreOne(memory, sum));
+            trace.end.push(Item::StoreOne(lost_memory, all_lost));
+        });
+    }
+}
+
+/// What is left to do with a fold when a row ends: the accumulators of the total, and of what was lost or broken.
+#[derive(Clone, Copy)]
+struct End {
+    kind: Fold,
+    sink: u16,
+    total: Value,
+    rest: Option<Value>,
+}
+
+/// NaN if either is.
+fn larger_or_smaller<T: Precision>(lanes: Recorder<T>, kind: Fold, a: Value, b: Value) -> Value {
+    if kind == Fold::Max { lanes.max(a, b) } else { lanes.min(a, b) }
+}
+
+/// The gather of a step.
+pub fn gather_of(step: &Step) -> Option<&Gather> {
+    match step {
+        Step::Gather(gather, _) => Some(gather),
+        _ => None,
+    }
+}
