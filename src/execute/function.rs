@@ -33,15 +33,29 @@ pub(super) unsafe fn map<L: Lanes>(
     match function {
         Function::Exp => vectors!(x => vector::exp(lanes, x)),
         Function::Expm1 => vectors!(x => vector::expm1(lanes, x)),
+        Function::Expm1mx => vectors!(x => vector::expm1mx(lanes, x)),
         Function::Log => vectors!(x => vector::log(lanes, x)),
+        Function::Log2 => vectors!(x => vector::log2(lanes, x)),
+        Function::Log10 => vectors!(x => vector::log10(lanes, x)),
         Function::Log1p => vectors!(x => vector::log1p(lanes, x)),
+        Function::Log1mexp => vectors!(x => vector::log1mexp(lanes, x)),
+        Function::Logrel => vectors!(x => vector::logrel(lanes, x)),
         Function::Sigmoid => vectors!(x => vector::sigmoid(lanes, x)),
+        Function::Logit => vectors!(x => vector::logit(lanes, x)),
         Function::Softplus => vectors!(x => vector::softplus(lanes, x)),
-        Function::Tanh => vectors!(x => vector::tanh(lanes, x)),
-        Function::Erf => vectors!(x => vector::erf(lanes, x)),
         Function::Sin => vectors!(x => vector::sin(lanes, x)),
         Function::Cos => vectors!(x => vector::cos(lanes, x)),
+        Function::Tan => vectors!(x => vector::tan(lanes, x)),
+        Function::Asin => vectors!(x => vector::asin(lanes, x)),
+        Function::Acos => vectors!(x => vector::acos(lanes, x)),
+        Function::Atan => vectors!(x => vector::atan(lanes, x)),
+        Function::Sinh => vectors!(x => vector::sinh(lanes, x)),
+        Function::Cosh => vectors!(x => vector::cosh(lanes, x)),
+        Function::Tanh => vectors!(x => vector::tanh(lanes, x)),
+        Function::Erf => vectors!(x => vector::erf(lanes, x)),
+        Function::Erfc => vectors!(x => vector::erfc(lanes, x)),
         Function::Floor => vectors!(x => vector::floor(lanes, x)),
+        Function::Round => vectors!(x => vector::round(lanes, x)),
         Function::Sign => vectors!(x => vector::sign(lanes, x)),
         _ => {
             for at in 0..count * L::WIDTH {
@@ -150,6 +164,7 @@ pub(super) unsafe fn zip<L: Lanes>(
     match function {
         None => vectors!(x, y => vector::pow(lanes, x, y)),
         Some(Function::Xlogy) => vectors!(x, y => vector::xlogy(lanes, x, y)),
+        Some(Function::Atan2) => vectors!(y, x => vector::atan2(lanes, y, x)),
         Some(Function::Hypot) => vectors!(x, y => vector::hypot(lanes, x, y)),
         Some(function) => {
             for at in 0..count * L::WIDTH {

@@ -95,8 +95,12 @@ elementary! {
     Log2 log2(x) single 1.0 double 1.0;
     /// log(x)/log(10)
     Log10 log10(x) single 1.0 double 1.0;
-    /// log(1 - exp(-x))
+    /// log(1 - exp(x))
     Log1mexp log1mexp(x) single 2.0 double 2.0;
+    /// exp(x) - 1 - x
+    Expm1mx expm1mx(x) single 2.5 double 2.5;
+    /// log(x)/(x - 1)
+    Logrel logrel(x) single 2.5 double 2.5;
     /// 1/(1 + exp(-x))
     Sigmoid sigmoid(x) single 2.0 double 2.0;
     /// log(1 + exp(x))

@@ -53,15 +53,17 @@ ONE = {
     "tanh": (mp.tanh, (-44, 1.5), (-320, 1.5), "both", (-2, 2), [0.625, -0.625, 9, 19, 0.55]),
     "sinh": (mp.sinh, (-44, 1.9), (-320, 2.8), "both", (-2, 2), [1, -1, 89, 710]),
     "cosh": (mp.cosh, (-20, 1.9), (-30, 2.8), "both", (-2, 2), [1, -1, 89, 710]),
-    "sin": (mp.sin, (-44, 38), (-320, 308), "both", (-8, 8), [k * math.pi / 2 for k in range(-6, 7)] + [355, 1e5, 131072, 1e9, 6381956970095103 * 2.0**797]),
-    "cos": (mp.cos, (-20, 38), (-30, 308), "both", (-8, 8), [k * math.pi / 2 for k in range(-6, 7)] + [355, 1e5, 131072, 1e9, 6381956970095103 * 2.0**797]),
-    "tan": (mp.tan, (-44, 38), (-320, 308), "both", (-8, 8), [k * math.pi / 2 for k in range(-6, 7)] + [355, 1e5, 131072, 1e9]),
+    "sin": (mp.sin, (-44, 38), (-320, 308), "both", (-8, 8), [k * math.pi / 2 for k in range(-6, 7)] + [355, 1e5, 131072, 1e9, 16367173 * 2.0**72, 6381956970095103 * 2.0**797, 3e38, 1.7e308]),
+    "cos": (mp.cos, (-20, 38), (-30, 308), "both", (-8, 8), [k * math.pi / 2 for k in range(-6, 7)] + [355, 1e5, 131072, 1e9, 16367173 * 2.0**72, 6381956970095103 * 2.0**797, 3e38, 1.7e308]),
+    "tan": (mp.tan, (-44, 38), (-320, 308), "both", (-8, 8), [k * math.pi / 2 for k in range(-6, 7)] + [355, 1e5, 131072, 1e9, 16367173 * 2.0**72, 6381956970095103 * 2.0**797, 3e38, 1.7e308]),
     "asin": (mp.asin, (-44, -0.01), (-320, -0.01), "both", (-1, 1), [0.5, -0.5, 1, -1, 0.70710678]),
     "acos": (mp.acos, (-20, -0.01), (-30, -0.01), "both", (-1, 1), [0.5, -0.5, 1, -1, 0.70710678]),
     "atan": (mp.atan, (-44, 38), (-320, 308), "both", (-3, 3), [1, -1, 0.41421356, 2.41421356]),
     "erf": (mp.erf, (-44, 1), (-320, 1.2), "both", (-3, 3), [1, -1, 3.9, 5.9]),
     "erfc": (mp.erfc, (-20, 1), (-30, 1.42), "both", (-3, 8), [0.5, -0.5, 9.19, 10.05, 26.5, 27.2]),
-    "log1mexp": (lambda x: mp.log1p(-mp.exp(-x)) if x > 1 else mp.log(-mp.expm1(-x)), (-44, 1.9), (-320, 2.8), "positive", (0.1, 3), [0.6931, 87.3, 103, 745]),
+    "log1mexp": (lambda x: mp.log1p(-mp.exp(x)) if x < -1 else mp.log(-mp.expm1(x)), (-44, 1.9), (-320, 2.8), "negative", (-3, -0.1), [-0.6931, -87.3, -103, -745, -0.3466, -17.3, -37.4]),
+    "expm1mx": (lambda x: x**2 / 2 * mp.hyp1f1(1, 3, x), (-23, 1.9), (-162, 2.8), "both", (-1.5, 1.5), [88.72, 709.78, 0.3466, -0.3466, 1.04, -1.04, -40, -1e6]),
+    "logrel": (lambda x: mp.log(x) / (x - 1) if x != 1 else mpf(1), (-44, 38), (-320, 308), "positive", (0.4, 2.5), [1, 0.999, 1.0000001, 0.70710678, 1.41421356, 2, 0.5]),
     "reciprocal_sqrt": (lambda x: 1 / mp.sqrt(x), (-44, 38), (-320, 308), "positive", (0.5, 4), [1, 4]),
 }
 
@@ -91,7 +93,8 @@ def unary(name, precision):
     points = [p for s in special for p in neighbours(s, precision)]
     for _ in range(90):
         value = magnitude(low, high)
-        points.append(-value if signs == "both" and generator.random() < 0.5 else value)
+        below = signs == "negative" or signs == "both" and generator.random() < 0.5
+        points.append(-value if below else value)
     points += [generator.uniform(*interval) for _ in range(110)]
     for point in points:
         point = at(point, precision)

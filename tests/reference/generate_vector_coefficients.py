@@ -119,6 +119,18 @@ CONSTANTS = [
 ]
 
 
+# How many digits of 2/pi there are, and the bits of one: the reduction of huge angles says why.
+PI_DIGITS = 49
+PI_DIGIT_BITS = {SINGLE: 12, DOUBLE: 24}
+
+
+def digits(value, count, bits):
+    """The first digits after the point of a value below one, to base 2^bits."""
+    with mp.workprec(count * bits + 64):
+        whole = int(mp.floor(value() * mpf(2) ** (count * bits)))
+    return [float(whole >> (bits * (count - 1 - n)) & (1 << bits) - 1) for n in range(count)]
+
+
 def array(values):
     return "[" + ", ".join(repr(v) for v in values) + "]"
 
@@ -148,6 +160,9 @@ def main():
         )
         print(f"\n/// {meaning}, in parts of falling size.")
         print(f"pub const {name}: Constant<{count}> = Constant {{ single: {array(single)}, double: {array(double)} }};")
+    single, double = (digits(lambda: 2 / mp.pi, PI_DIGITS, PI_DIGIT_BITS[p]) for p in (SINGLE, DOUBLE))
+    print(f"\n/// 2/pi in digits after the point, to base 2^{PI_DIGIT_BITS[SINGLE]} and 2^{PI_DIGIT_BITS[DOUBLE]}.")
+    print(f"pub const TWO_OVER_PI: Constant<{PI_DIGITS}> = Constant {{ single: {array(single)}, double: {array(double)} }};")
 
 
 if __name__ == "__main__":

@@ -62,13 +62,37 @@ pub fn expm1<L: Lanes>(l: L, x: L::Register) -> L::Register {
 #[inline(always)]
 fn expm1_parts<L: Lanes>(l: L, x: L::Register) -> (L::Register, L::Register) {
     let x = l.max_or_second(either(l, -20.0, -40.0), l.min_or_second(either(l, 89.0, 710.0), x));
+    let (k, r, tail) = exp_terms(l, x);
+    let power = l.power_of_two(l.sub(k, l.one()));
+    let (high, rounding) = ordered_sum(l, l.sub(power, l.constant(0.5)), l.mul(power, r));
+    (high, l.mul_add(power, tail, rounding))
+}
+
+/// `k`, `r` and `tail`, with exp(x) = (1 + r + tail)*2^k: where `k` is 0, `r` is `x` itself.
+#[inline(always)]
+pub(super) fn exp_terms<L: Lanes>(l: L, x: L::Register) -> (L::Register, L::Register, L::Register) {
     let (k, r) = reduced(l, x);
     // (r, low) is the reduced argument; exp(r) - 1 = r + (low + r^2*P(r)).
     let (r, low) = sum(l, r, l.neg(l.mul(k, LOG_2.part(l, 1))));
-    let low = l.mul_add(l.mul(r, r), EXP.at(l, r), low);
+    (k, r, l.mul_add(l.mul(r, r), EXP.at(l, r), low))
+}
+
+/// exp(x) - 1 - x, accurate for small `x`.
+#[inline(always)]
+pub fn expm1mx<L: Lanes>(l: L, x: L::Register) -> L::Register {
+    // Far below zero the exponential is nothing beside the rest; NaN stays.
+    let x = l.min_or_second(either(l, 89.0, 710.0), x);
+    let (k, r, tail) = exp_terms(l, l.max_or_second(either(l, -20.0, -40.0), x));
+    // Half of it, (2^k - 1)/2 + (2^k*r - x)/2 + 2^k*tail/2, so that nothing overflows before the result does. The first
+    // two terms are exact, and cancel as far as they do before the third is added: where `k` is 0 it alone is left.
     let power = l.power_of_two(l.sub(k, l.one()));
-    let (high, rounding) = ordered_sum(l, l.sub(power, l.constant(0.5)), l.mul(power, r));
-    (high, l.mul_add(power, low, rounding))
+    let half = l.constant(0.5);
+    let (high, first) = ordered_sum(l, l.sub(power, half), l.mul(power, r));
+    let (high, second) = sum(l, high, l.neg(l.mul(x, half)));
+    let low = l.mul_add(power, tail, l.add(first, second));
+    let result = l.mul(l.add(high, low), l.constant(2.0));
+    // What an infinite sum loses has no meaning.
+    l.select(l.equal(x, l.constant(f64::NEG_INFINITY)), l.neg(x), result)
 }
 
 /// 1/(1 + exp(-x))

@@ -1,7 +1,7 @@
 //! Logarithms.
 
 use super::coefficients::{LOG, LOG_2, LOG2_E, LOG10_2, LOG10_E};
-use super::exponential::{exp, expm1};
+use super::exponential::exp_terms;
 use super::pair::{ordered_sum, product};
 use super::polynomial::{either, largest, smallest_normal};
 use crate::vector::Lanes;
@@ -177,15 +177,30 @@ pub fn xlogy<L: Lanes>(l: L, x: L::Register, y: L::Register) -> L::Register {
     l.select(l.equal(x, l.zero()), l.zero(), l.mul(x, log(l, y)))
 }
 
-/// log(1 - exp(-x)) for positive `x`, accurate for small and large ones.
+/// log(1 - exp(x)) for negative `x`, accurate for those near zero and for large ones.
 #[inline(always)]
 pub fn log1mexp<L: Lanes>(l: L, x: L::Register) -> L::Register {
-    let minus = l.neg(x);
-    let near = l.less(x, l.constant(std::f64::consts::LN_2));
-    // The difference itself where it is small, or else with what it loses.
-    let e = exp(l, minus);
-    let difference = l.sub(l.one(), e);
-    let u = l.select(near, l.neg(expm1(l, minus)), difference);
-    let lost = l.select(near, l.zero(), l.sub(l.sub(l.one(), difference), e));
-    log_of_any_sum(l, u, lost)
+    // Above zero the exponential is greater than one, whatever it is.
+    let x = l.max_or_second(either(l, -105.0, -746.0), l.min_or_second(l.one(), x));
+    let (k, r, tail) = exp_terms(l, x);
+    let one = l.one();
+    // Near zero the difference itself, which is (1 - 2^k) - 2^k*r - 2^k*tail.
+    let power = l.power_of_two(l.max_or_second(l.constant(-2.0), k));
+    let near = l.neg_mul_add(power, tail, l.neg_mul_add(power, r, l.sub(one, power)));
+    // Where the exponential is less than a half it is enough to know that, and what the difference loses.
+    let e = l.scale(l.add(one, l.add(r, tail)), k);
+    let far = l.sub(one, e);
+    let is_near = l.less(l.constant(-std::f64::consts::LN_2), x);
+    let lost = l.select(is_near, l.zero(), l.sub(l.sub(one, far), e));
+    // It vanishes from below.
+    l.neg(l.abs(log_of_any_sum(l, l.select(is_near, near, far), lost)))
+}
+
+/// log(x)/(x - 1), and its limit 1 at 1.
+#[inline(always)]
+pub fn logrel<L: Lanes>(l: L, x: L::Register) -> L::Register {
+    // The difference is exact where it is small, and the logarithm keeps its digits there; only 0/0 is left to define.
+    // The logarithm of an infinite argument is taken of the largest finite one, so that the quotient vanishes.
+    let quotient = l.div(log(l, l.min_or_second(largest(l), x)), l.sub(x, l.one()));
+    l.select(l.equal(x, l.one()), x, quotient)
 }

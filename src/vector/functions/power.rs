@@ -68,7 +68,8 @@ pub fn pow<L: Lanes>(l: L, x: L::Register, y: L::Register) -> L::Register {
     let below = l.and(l.less(x, zero), l.less_equal(a, largest(l)));
     let broken = l.and(l.and(below, bounded), l.not(whole));
     let result = l.select(broken, l.constant(f64::NAN), result);
-    let root = l.equal(l.abs(y), l.constant(0.5));
+    // Of positive numbers the root is a power like any other.
+    let root = l.and(l.equal(l.abs(y), l.constant(0.5)), l.not(usual));
     let square_root = l.sqrt(x);
     let square_root = l.select(l.less(y, zero), l.div(one, square_root), square_root);
     let result = l.select(root, square_root, result);

@@ -8,10 +8,10 @@ pub fn floor<L: Lanes>(l: L, x: L::Register) -> L::Register {
     l.floor(x)
 }
 
-/// The nearest whole number, to the even one of two.
+/// The nearest whole number, to the even one of two. Of zeros it is the positive one, unless `x` is the other.
 #[inline(always)]
 pub fn round<L: Lanes>(l: L, x: L::Register) -> L::Register {
-    l.round_to_even(x)
+    l.select(l.equal(x, l.zero()), x, l.add(l.round_to_even(x), l.zero()))
 }
 
 /// -1, 0 or 1 as `x` is negative, zero or positive; NaN of NaN.
