@@ -72,22 +72,36 @@ pub(super) fn is_mapped(function: Function) -> bool {
         function,
         Function::Exp
             | Function::Expm1
+            | Function::Expm1mx
             | Function::Log
+            | Function::Log2
+            | Function::Log10
             | Function::Log1p
+            | Function::Log1mexp
+            | Function::Logrel
             | Function::Sigmoid
+            | Function::Logit
             | Function::Softplus
-            | Function::Tanh
-            | Function::Erf
             | Function::Sin
             | Function::Cos
+            | Function::Tan
+            | Function::Asin
+            | Function::Acos
+            | Function::Atan
+            | Function::Sinh
+            | Function::Cosh
+            | Function::Tanh
+            | Function::Erf
+            | Function::Erfc
             | Function::Floor
+            | Function::Round
             | Function::Sign
     )
 }
 
 /// Whether [`zip`] has a vector form of the function.
 pub(super) fn is_zipped(function: Function) -> bool {
-    matches!(function, Function::Xlogy | Function::Hypot)
+    matches!(function, Function::Xlogy | Function::Atan2 | Function::Hypot)
 }
 
 /// The logistic function and softplus of values and of their negatives, as far as they are wanted, from one exponential.

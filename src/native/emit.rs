@@ -13,6 +13,7 @@ use super::registers::Region;
 use super::trace::{Item, Node, Op, Rate, Trace, Value};
 use iced_x86::{Code, Instruction, MemoryOperand, Register};
 use rustc_hash::FxHashMap;
+use std::mem::offset_of;
 
 /// What generated code is called with, and how far it got.
 ///
@@ -66,6 +67,7 @@ pub(super) const PLACE: i64 = 64;
 pub const POOL_ADDRESS_AT: usize = 2;
 
 /// Code and the constants that it reads.
+#[derive(Debug, Default)]
 pub struct Emitted {
     pub code: Vec<u8>,
     pub pool: Vec<u8>,
@@ -160,7 +162,7 @@ impl Emitter<'_> {
         self.assembler.push(Instruction::with2(Code::Sub_rm64_imm32, RSP, i32::MAX));
         self.frame_size_at = self.assembler.last_number();
         self.assembler.push(Instruction::with2(Code::And_rm64_imm8, RSP, -64));
-        self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, RDX, field(32)));
+        self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, RDX, field(offset_of!(Arguments, state))));
         for number in 0..self.trace.accumulators.len() {
             let from = Assembler::memory(RDX, number as i64 * PLACE, false);
             self.assembler.load(self.accumulator(number), from, false);
@@ -180,11 +182,11 @@ impl Emitter<'_> {
                 port_start(port),
             ));
         }
-        self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, AT, field(24)));
+        self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, AT, field(offset_of!(Arguments, at))));
         let trace = self.trace;
         self.line(&trace.row, Rate::Row, false);
         let (turn, rest, done) = (self.assembler.label(), self.assembler.label(), self.assembler.label());
-        self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, RDX, field(8)));
+        self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, RDX, field(offset_of!(Arguments, run))));
         let whole = -(self.assembler.vector_bytes() as i32);
         self.assembler.push(Instruction::with2(Code::And_rm64_imm8, RDX, whole));
         self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, AT, RDX));
@@ -195,9 +197,9 @@ impl Emitter<'_> {
         self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, AT, RDX));
         self.assembler.jump_if(When::Below, turn);
         self.assembler.bind(rest);
-        self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, AT, field(8)));
+        self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, AT, field(offset_of!(Arguments, run))));
         self.assembler.jump_if(When::NotBelow, done);
-        self.assembler.prepare_live(field(8), 32);
+        self.assembler.prepare_live(field(offset_of!(Arguments, run)), 32);
         self.line(&trace.turn, Rate::Turn, true);
         self.assembler.bind(done);
         self.line(&trace.end, Rate::End, false);
@@ -208,25 +210,29 @@ impl Emitter<'_> {
             }
         }
         for port in 0..self.ports {
-            self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, RAX, field(48 + 16 * port)));
+            self.assembler.push(Instruction::with2(
+                Code::Mov_r64_rm64,
+                RAX,
+                port_field(port, offset_of!(Port, stride)),
+            ));
             self.assembler.push(Instruction::with2(Code::Add_rm64_r64, port_start(port), RAX));
         }
-        self.assembler.push(Instruction::with2(Code::Mov_rm64_imm32, field(24), 0));
-        self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, RAX, field(16)));
+        self.assembler.push(Instruction::with2(Code::Mov_rm64_imm32, field(offset_of!(Arguments, at)), 0));
+        self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, RAX, field(offset_of!(Arguments, row))));
         self.assembler.push(Instruction::with2(Code::Add_rm64_imm8, RAX, 1));
-        self.assembler.push(Instruction::with2(Code::Mov_rm64_r64, field(16), RAX));
-        self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, RAX, field(0)));
+        self.assembler.push(Instruction::with2(Code::Mov_rm64_r64, field(offset_of!(Arguments, row)), RAX));
+        self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, RAX, field(offset_of!(Arguments, rows))));
         self.assembler.jump_if(When::Below, rows);
         self.leave(0);
         self.assembler.bind(exit);
-        self.assembler.push(Instruction::with2(Code::Mov_rm64_r64, field(24), AT));
+        self.assembler.push(Instruction::with2(Code::Mov_rm64_r64, field(offset_of!(Arguments, at)), AT));
         self.leave(1);
     }
 
     /// Returns, and keeps the accumulators.
     fn leave(&mut self, result: i32) {
         use Register::{EAX, RBP, RDX, RSP};
-        self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, RDX, field(32)));
+        self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, RDX, field(offset_of!(Arguments, state))));
         for number in 0..self.trace.accumulators.len() {
             let to = Assembler::memory(RDX, number as i64 * PLACE, false);
             self.assembler.store(to, self.accumulator(number), false);
@@ -445,7 +451,11 @@ impl Emitter<'_> {
     }
 }
 
+fn port_field(port: usize, offset: usize) -> MemoryOperand {
+    field(offset_of!(Arguments, ports) + port * size_of::<Port>() + offset)
+}
+
 /// Where a port's row begins.
 pub(super) fn port_start(port: usize) -> MemoryOperand {
-    field(40 + 16 * port)
+    port_field(port, offset_of!(Port, start))
 }

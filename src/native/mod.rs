@@ -34,6 +34,7 @@ pub(crate) use record::{Layout, Source, Use, gather_of};
 use crate::compile::program::{Kernel, Program};
 use crate::vector::{Level, Precision};
 use code::Code;
+use emit::Emitted;
 use std::sync::OnceLock;
 
 /// The code of a kernel.
@@ -56,10 +57,20 @@ pub(crate) struct Natives {
 impl Natives {
     /// Makes code for the kernels that can be, on levels that there is code for.
     pub fn new<T: Precision>(program: &Program, level: Level) -> Natives {
-        let natives = |kernels: &[Kernel]| {
-            kernels.iter().map(|kernel| Native::new::<T>(kernel, &program.constants, level)).collect()
-        };
-        Natives { shared: natives(&program.shared), each: natives(&program.each) }
+        let kernels = || program.shared.iter().chain(&program.each);
+        let mut made: Vec<Option<(Emitted, Layout)>> =
+            kernels().map(|kernel| emitted::<T>(kernel, &program.constants, level, true)).collect();
+        let codes = made.iter_mut().flatten().map(|(emitted, _)| std::mem::take(emitted)).collect();
+        let mut codes = Code::place(codes).into_iter();
+        let mut natives: Vec<Option<Native>> = made
+            .into_iter()
+            .map(|made| {
+                let (_, layout) = made?;
+                Some(Native { layout, level, usual: codes.next()?, general: OnceLock::new() })
+            })
+            .collect();
+        let each = natives.split_off(program.shared.len());
+        Natives { shared: natives, each }
     }
 
     /// The results whose elements are all looked at while they are written.
@@ -72,6 +83,21 @@ impl Natives {
     }
 }
 
+/// The code of a kernel, if it can have any.
+fn emitted<T: Precision>(
+    kernel: &Kernel,
+    constants: &[f64],
+    level: Level,
+    is_optimistic: bool,
+) -> Option<(Emitted, Layout)> {
+    if !level.is_available() || kernel.sinks.is_empty() {
+        return None;
+    }
+    let (is_wide, lanes) = width::<T>(level)?;
+    let (trace, layout) = record::record::<T>(kernel, constants, is_optimistic, (is_wide, lanes))?;
+    Some((emit::emit(&trace, layout.ports.len(), is_wide)?, layout))
+}
+
 /// Whether code is for AVX-512, and how many lanes its vectors have.
 fn width<T>(level: Level) -> Option<(bool, usize)> {
     match level {
@@ -82,16 +108,6 @@ fn width<T>(level: Level) -> Option<(bool, usize)> {
 }
 
 impl Native {
-    fn new<T: Precision>(kernel: &Kernel, constants: &[f64], level: Level) -> Option<Native> {
-        if !level.is_available() || kernel.sinks.is_empty() {
-            return None;
-        }
-        let width = width::<T>(level)?;
-        let (trace, layout) = record::record::<T>(kernel, constants, true, width)?;
-        let usual = Code::new(emit::emit(&trace, layout.ports.len(), width.0)?)?;
-        Some(Native { layout, level, usual, general: OnceLock::new() })
-    }
-
     /// Runs the code over rows. Whether it did them; else the arguments say what is left.
     ///
     /// # Safety
@@ -107,9 +123,8 @@ impl Native {
             return true;
         }
         let general = self.general.get_or_init(|| {
-            let width = width::<T>(self.level)?;
-            let (trace, layout) = record::record::<T>(kernel, constants, false, width)?;
-            Code::new(emit::emit(&trace, layout.ports.len(), width.0)?)
+            let (emitted, _) = emitted::<T>(kernel, constants, self.level, false)?;
+            Code::place(vec![emitted]).pop()
         });
         match general {
             // SAFETY: as above; ports and accumulators come in the same order whatever is assumed.
