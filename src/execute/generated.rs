@@ -8,16 +8,13 @@ use super::workspace::{Workspace, address};
 use crate::compile::Program;
 use crate::compile::program::{Kernel, Mode, SinkKind};
 use crate::compile::value::Fold;
-use crate::native::{Arguments, Native, PORTS, Port, Source, Use, gather_of};
+use crate::native::{ACCUMULATORS, Arguments, Native, PORTS, Port, Source, Use, gather_of};
 use crate::vector::{Lanes, Precision};
 use num_traits::Float;
 use std::sync::atomic::Ordering;
 
 /// Bytes of a vector of an accumulator.
 const VECTOR: usize = 64;
-
-/// The most accumulators of a kernel.
-const ACCUMULATORS: usize = 8;
 
 /// What code is called with, and the vectors of its accumulators.
 #[repr(C, align(64))]
@@ -126,7 +123,7 @@ pub(super) fn run<L: Lanes>(
             }
             Use::Extreme(sink) => fold_of(kernel, sink).map_or(L::Scalar::default(), fold::neutral),
             Use::Row(bits) => of_bits(bits),
-            Use::Broken(_) | Use::Finite => L::Scalar::default(),
+            Use::Broken(_) | Use::Finite | Use::RowTotal | Use::Partial => L::Scalar::default(),
         };
         workspace.arguments.lanes::<L::Scalar>(number).fill(first);
     }
@@ -166,7 +163,7 @@ pub(super) fn run<L: Lanes>(
                     bases.is_finite.store(false, Ordering::Relaxed);
                 }
             }
-            Use::Row(_) => {}
+            Use::Row(_) | Use::RowTotal | Use::Partial => {}
         }
     }
     debug_assert!(operand_count + kernel.slots <= layout.extra);

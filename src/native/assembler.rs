@@ -103,6 +103,11 @@ impl Assembler {
         self.labels[label.0] = self.length;
     }
 
+    pub fn jump(&mut self, label: Label) {
+        self.bytes(&[0xE9]);
+        self.distance(label);
+    }
+
     pub fn jump_if(&mut self, when: When, label: Label) {
         self.bytes(&[0x0F, when as u8]);
         self.distance(label);

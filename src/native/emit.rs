@@ -41,8 +41,12 @@ pub struct Port {
 /// The most ports.
 pub const PORTS: usize = 48;
 
-/// The most accumulators, which have registers throughout.
-const ACCUMULATORS: usize = 8;
+/// The most accumulators, and the most of them that have registers.
+pub const ACCUMULATORS: usize = 24;
+const IN_REGISTERS: usize = 8;
+
+/// Vectors after which sums of a few are added to totals: few enough that little is lost.
+const FLUSH_AFTER: i64 = 16;
 
 /// Registers that hold where ports begin; of further ones it is looked up.
 pub(super) const PORT_REGISTERS: [Register; 9] = [
@@ -77,7 +81,9 @@ pub struct Emitted {
 ///
 /// `None` if it has more ports or accumulators than there is room for.
 pub fn emit(trace: &Trace, ports: usize, is_wide: bool) -> Option<Emitted> {
-    if ports > PORTS || trace.accumulators.len() > ACCUMULATORS {
+    let accumulators = &trace.accumulators;
+    let in_registers = accumulators.iter().filter(|a| a.value.is_some()).count();
+    if ports > PORTS || accumulators.len() > ACCUMULATORS || in_registers > IN_REGISTERS {
         return None;
     }
     let assembler = Assembler::new(is_wide, trace.lane_bits == 32);
@@ -110,7 +116,7 @@ pub fn emit(trace: &Trace, ports: usize, is_wide: bool) -> Option<Emitted> {
 }
 
 /// A field of the arguments.
-fn field(offset: usize) -> MemoryOperand {
+pub(super) fn field(offset: usize) -> MemoryOperand {
     Assembler::memory(ARGUMENTS, offset as i64, false)
 }
 
@@ -163,9 +169,9 @@ impl Emitter<'_> {
         self.frame_size_at = self.assembler.last_number();
         self.assembler.push(Instruction::with2(Code::And_rm64_imm8, RSP, -64));
         self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, RDX, field(offset_of!(Arguments, state))));
-        for number in 0..self.trace.accumulators.len() {
+        for (number, register) in self.accumulators() {
             let from = Assembler::memory(RDX, number as i64 * PLACE, false);
-            self.assembler.load(self.accumulator(number), from, false);
+            self.assembler.load(register, from, false);
         }
         for at in 0..self.trace.nodes.len() {
             let value = Value(at as u32);
@@ -185,27 +191,40 @@ impl Emitter<'_> {
         self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, AT, field(offset_of!(Arguments, at))));
         let trace = self.trace;
         self.line(&trace.row, Rate::Row, false);
-        let (turn, rest, done) = (self.assembler.label(), self.assembler.label(), self.assembler.label());
+        let [chunk, turn, rest, done] = [(); 4].map(|()| self.assembler.label());
+        let has_flush = !trace.flush.is_empty();
+        let vector = self.assembler.vector_bytes() as i32;
+        self.assembler.bind(chunk);
         self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, RDX, field(offset_of!(Arguments, run))));
-        let whole = -(self.assembler.vector_bytes() as i32);
-        self.assembler.push(Instruction::with2(Code::And_rm64_imm8, RDX, whole));
+        self.assembler.push(Instruction::with2(Code::And_rm64_imm8, RDX, -vector));
         self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, AT, RDX));
         self.assembler.jump_if(When::NotBelow, rest);
+        if has_flush {
+            let end = Assembler::memory(AT, FLUSH_AFTER * i64::from(vector), false);
+            self.assembler.push(Instruction::with2(Code::Lea_r64_m, RAX, end));
+            self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, RAX, RDX));
+            self.assembler.push(Instruction::with2(Code::Cmovb_r64_rm64, RDX, RAX));
+        }
         self.assembler.bind(turn);
         self.line(&trace.turn, Rate::Turn, false);
-        self.assembler.push(Instruction::with2(Code::Add_rm64_imm8, AT, -whole));
+        self.assembler.push(Instruction::with2(Code::Add_rm64_imm8, AT, vector));
         self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, AT, RDX));
         self.assembler.jump_if(When::Below, turn);
+        if has_flush {
+            self.line(&trace.flush, Rate::Flush, false);
+            self.assembler.jump(chunk);
+        }
         self.assembler.bind(rest);
         self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, AT, field(offset_of!(Arguments, run))));
         self.assembler.jump_if(When::NotBelow, done);
         self.assembler.prepare_live(field(offset_of!(Arguments, run)), 32);
         self.line(&trace.turn, Rate::Turn, true);
+        self.line(&trace.flush, Rate::Flush, false);
         self.assembler.bind(done);
         self.line(&trace.end, Rate::End, false);
-        for (number, accumulator) in trace.accumulators.iter().enumerate() {
-            if let Some(bits) = accumulator.row_start {
-                let (from, register) = (self.constant(bits), self.accumulator(number));
+        for (number, register) in self.accumulators() {
+            if let Some(bits) = trace.accumulators[number].row_start {
+                let from = self.constant(bits);
                 self.assembler.load_constant(register, from);
             }
         }
@@ -233,9 +252,9 @@ impl Emitter<'_> {
     fn leave(&mut self, result: i32) {
         use Register::{EAX, RBP, RDX, RSP};
         self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, RDX, field(offset_of!(Arguments, state))));
-        for number in 0..self.trace.accumulators.len() {
+        for (number, register) in self.accumulators() {
             let to = Assembler::memory(RDX, number as i64 * PLACE, false);
-            self.assembler.store(to, self.accumulator(number), false);
+            self.assembler.store(to, register, false);
         }
         self.assembler.push(Ok(Instruction::with(Code::VEX_Vzeroupper)));
         self.assembler.push(Instruction::with2(Code::Mov_r32_imm32, EAX, result));
@@ -246,9 +265,11 @@ impl Emitter<'_> {
         self.assembler.push(Ok(Instruction::with(Code::Retnq)));
     }
 
-    /// Accumulators have the last registers.
-    pub(super) fn accumulator(&self, number: usize) -> u8 {
-        (self.vectors.held.len() - 1 - number) as u8
+    /// The accumulators that have registers, the last ones.
+    fn accumulators(&self) -> Vec<(usize, u8)> {
+        let last = self.vectors.held.len() as u8 - 1;
+        let all = self.trace.accumulators.iter().enumerate().filter(|(_, a)| a.value.is_some());
+        all.zip(0..).map(|((number, _), at)| (number, last - at)).collect()
     }
 
     /// Gives registers to accumulators, and those that the turn leaves over to what it reads most.
@@ -284,12 +305,13 @@ impl Emitter<'_> {
             live += c;
             most.max(live)
         });
-        for at in 0..trace.nodes.len() {
-            if let Op::Accumulator(number) = trace.nodes[at].op {
-                self.pinned[at] = Some(self.accumulator(number as usize));
+        let in_registers = self.accumulators();
+        for (number, register) in &in_registers {
+            if let Some(value) = trace.accumulators[*number].value {
+                self.pinned[value.0 as usize] = Some(*register);
             }
         }
-        let accumulators = trace.accumulators.len();
+        let accumulators = in_registers.len();
         let room = (total - accumulators).saturating_sub(most as usize + 3);
         let mut wanted: Vec<usize> = (0..trace.nodes.len())
             .filter(|at| {
@@ -356,7 +378,7 @@ impl Emitter<'_> {
         }
         self.needed_later.fill(false);
         if rate == Rate::Row {
-            for item in trace.turn.iter().chain(&trace.end) {
+            for item in trace.turn.iter().chain(&trace.flush).chain(&trace.end) {
                 for partial in [false, true] {
                     self.is_partial = partial;
                     for value in self.reads(item) {
@@ -423,12 +445,18 @@ impl Emitter<'_> {
                     let to = self.port(port, false);
                     self.assembler.store_one(to, register);
                 }
+                Item::SetState(number, value) => {
+                    let register = self.in_vector(value);
+                    let to = self.state(number);
+                    self.assembler.store(to, register, false);
+                }
                 Item::Keep(number, value) => {
                     let register = self.in_vector(value);
-                    let to = self.accumulator(number.into());
                     self.passed(item);
+                    let Some(held) = trace.accumulators[usize::from(number)].value else { continue };
+                    let Some(to) = self.pinned[held.0 as usize] else { continue };
                     // Nothing leaves a turn half done once accumulators change: assumptions come first.
-                    if self.uses.next(trace.accumulators[usize::from(number)].value) == u32::MAX {
+                    if self.uses.next(held) == u32::MAX {
                         self.assembler.copy(to, register);
                     } else {
                         self.vectors.usable[register as usize] = false;

@@ -21,6 +21,11 @@ impl Emitter<'_> {
                 let to = self.target(value);
                 self.assembler.keep_live(to, from, rest);
             }
+            Op::State(number) => {
+                let from = self.state(number);
+                let to = self.own(value);
+                self.assembler.load(to, from, false);
+            }
             Op::Broadcast(port) => {
                 let from = self.port(port, false);
                 let to = self.own(value);

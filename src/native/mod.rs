@@ -28,7 +28,7 @@ mod registers;
 mod table;
 mod trace;
 
-pub(crate) use emit::{Arguments, PORTS, Port};
+pub(crate) use emit::{ACCUMULATORS, Arguments, PORTS, Port};
 pub(crate) use record::{Layout, Source, Use, gather_of};
 
 use crate::compile::program::{Kernel, Program};

@@ -1,7 +1,7 @@
 //! What a kernel does, recorded: its tape, and what becomes of the results.
 
 use super::recorder::{Recorder, lane_bits, place};
-use super::trace::{Item, Op, Trace, Value};
+use super::trace::{Item, Op, Rate, Trace, Value};
 use crate::compile::program::{
     Content, Gather, Kernel, Memory, Mode, NOWHERE, Operand, Sink, SinkKind, Step,
 };
@@ -27,9 +27,13 @@ pub enum Source {
 /// What an accumulator is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
-    /// The sum under way of a sink, or what rounding lost of it.
+    /// The sum under way of a sink, or what rounding lost of it; in memory.
     Total(u16),
     Lost(u16),
+    /// As above, of a row: in memory, 0 between rows.
+    RowTotal,
+    /// The sum of a few vectors, 0 between calls.
+    Partial,
     /// The largest or the smallest so far, or a NaN that was met; NaN has all bits that matter.
     Extreme(u16),
     Broken(u16),
@@ -234,7 +238,7 @@ impl Recording<'_> {
     fn sinks<T: Precision>(&mut self, lanes: Recorder<T>, lane_count: usize) {
         let zero = lanes.zero();
         let mut finite: Option<(u16, Value)> = None;
-        let mut ends: Vec<End> = Vec::new();
+        let mut rest: Vec<Later> = Vec::new();
         for (at, sink) in self.kernel.sinks.iter().enumerate() {
             let value = lanes.register(sink.register.number.into());
             let number = at as u16;
@@ -281,7 +285,7 @@ impl Recording<'_> {
                     }
                 }
                 SinkKind::Fold(kind, _) => {
-                    ends.extend(self.fold(lanes, kind, number, value, row_stride != 0))
+                    rest.extend(self.fold(lanes, kind, number, value, row_stride != 0))
                 }
                 SinkKind::Scatter(_) => {}
             }
@@ -289,13 +293,13 @@ impl Recording<'_> {
         if let Some((accumulator, value)) = finite {
             lanes.with(|trace| trace.turn.push(Item::Keep(accumulator, value)));
         }
-        lanes.with(Trace::finish_turns);
-        for end in ends {
-            self.end(lanes, &end, lane_count);
-        }
+        lanes.with(|trace| trace.go_on_to(Rate::Flush));
+        rest.iter().for_each(|later| self.flush(lanes, later));
+        lanes.with(|trace| trace.go_on_to(Rate::End));
+        rest.iter().filter(|later| later.is_of_row).for_each(|later| self.end(lanes, later, lane_count));
     }
 
-    /// A fold of whole rows: what it does in a turn, and what is left for the end of a row.
+    /// A fold of whole rows: what it does in a turn, and what is left for later.
     fn fold<T: Precision>(
         &mut self,
         lanes: Recorder<T>,
@@ -303,69 +307,95 @@ impl Recording<'_> {
         sink: u16,
         value: Value,
         is_of_row: bool,
-    ) -> Option<End> {
+    ) -> Option<Later> {
         let neutral = fold::neutral::<T>(kind);
-        let uses = match (is_of_row, kind) {
-            (true, _) => [Use::Row(lane_bits(neutral)), Use::Row(0)],
-            (false, Fold::Sum(_)) => [Use::Total(sink), Use::Lost(sink)],
-            (false, _) => [Use::Extreme(sink), Use::Broken(sink)],
-        };
         let rest = lanes.splat(neutral);
         let live = lanes.with(|trace| trace.value(Op::Live, &[value, rest]));
-        let (total, before) = self.accumulator(lanes, uses[0]);
-        // Rows that are short lose little.
-        let is_plain = is_of_row && self.kernel.has_rows && kind == Fold::Sum(0);
-        if is_plain {
+        if let Fold::Sum(_) = kind {
+            // Rows that are short lose little.
+            if is_of_row && self.kernel.has_rows && kind == Fold::Sum(0) {
+                let (total, before) = self.accumulator(lanes, Use::Row(0));
+                let sum = lanes.add(before, live);
+                lanes.with(|trace| trace.turn.push(Item::Keep(total, sum)));
+                return Some(Later { kind, sink, is_of_row, total: Total::Plain(before) });
+            }
+            let (partial, before) = self.accumulator(lanes, Use::Partial);
             let sum = lanes.add(before, live);
-            lanes.with(|trace| trace.turn.push(Item::Keep(total, sum)));
-            return Some(End { kind, sink, total: before, rest: None });
+            lanes.with(|trace| trace.turn.push(Item::Keep(partial, sum)));
+            let uses = if is_of_row { [Use::RowTotal; 2] } else { [Use::Total(sink), Use::Lost(sink)] };
+            let [total, lost] = uses.map(|used| {
+                self.layout.accumulators.push(used);
+                lanes.with(Trace::state)
+            });
+            return Some(Later {
+                kind,
+                sink,
+                is_of_row,
+                total: Total::Kept { partial, before, total, lost },
+            });
         }
-        let (lost, lost_before) = self.accumulator(lanes, uses[1]);
-        let (next, next_lost) = match kind {
-            Fold::Sum(_) => {
-                let (sum, error) = fold::two_sum(lanes, before, live);
-                (sum, lanes.add(lost_before, error))
-            }
-            _ => {
-                let best = if kind == Fold::Max {
-                    lanes.max_or_second(live, before)
-                } else {
-                    lanes.min_or_second(live, before)
-                };
-                let nan = lanes.splat(T::nan());
-                let broken = lanes.select(lanes.is_nan(live), nan, lanes.zero());
-                (best, lanes.or_bits(lost_before, broken))
-            }
+        let uses = if is_of_row {
+            [Use::Row(lane_bits(neutral)), Use::Row(0)]
+        } else {
+            [Use::Extreme(sink), Use::Broken(sink)]
         };
+        let [(total, before), (broken, broken_before)] = uses.map(|used| self.accumulator(lanes, used));
+        let best = if kind == Fold::Max {
+            lanes.max_or_second(live, before)
+        } else {
+            lanes.min_or_second(live, before)
+        };
+        let nan = lanes.splat(T::nan());
+        let is_broken = lanes.select(lanes.is_nan(live), nan, lanes.zero());
+        let all_broken = lanes.or_bits(broken_before, is_broken);
         lanes.with(|trace| {
-            trace.turn.push(Item::Keep(total, next));
-            trace.turn.push(Item::Keep(lost, next_lost));
+            trace.turn.push(Item::Keep(total, best));
+            trace.turn.push(Item::Keep(broken, all_broken));
         });
-        is_of_row.then_some(End { kind, sink, total: before, rest: Some(lost_before) })
+        let total = Total::Extreme { best: before, broken: broken_before };
+        is_of_row.then_some(Later { kind, sink, is_of_row, total })
+    }
+
+    /// Adds the sum of a few vectors to the total.
+    fn flush<T: Precision>(&mut self, lanes: Recorder<T>, later: &Later) {
+        let Total::Kept { partial, before, total, lost } = later.total else { return };
+        let state = |number| lanes.with(|trace| trace.value(Op::State(number), &[]));
+        let (sum, error) = fold::two_sum(lanes, state(total), before);
+        let all_lost = lanes.add(state(lost), error);
+        let zero = lanes.zero();
+        lanes.with(|trace| {
+            trace.flush.push(Item::SetState(total, sum));
+            trace.flush.push(Item::SetState(lost, all_lost));
+            trace.flush.push(Item::Keep(partial, zero));
+        });
     }
 
     /// Joins lanes by halves, and the result with what is in memory.
-    fn end<T: Precision>(&mut self, lanes: Recorder<T>, end: &End, lane_count: usize) {
-        let End { kind, sink, mut total, rest } = *end;
+    fn end<T: Precision>(&mut self, lanes: Recorder<T>, later: &Later, lane_count: usize) {
+        let Later { kind, sink, total, .. } = *later;
         let rotated = |value: Value, by: usize| lanes.with(|t| t.value(Op::Rotate(by as u8), &[value]));
         let halves = || std::iter::successors(Some(lane_count / 2), |n| Some(n / 2)).take_while(|n| *n > 0);
         let memory = self.layout.port(Source::Sink(sink));
         let before = lanes.with(|trace| trace.value(Op::Broadcast(memory), &[]));
-        let Fold::Sum(_) = kind else {
-            if let Some(broken) = rest {
+        let (mut total, mut lost) = match total {
+            Total::Extreme { best, broken } => {
                 // What was a NaN in any lane is one.
-                total = lanes.select(lanes.is_nan(broken), broken, total);
+                let mut best = lanes.select(lanes.is_nan(broken), broken, best);
+                for by in halves() {
+                    best = larger_or_smaller(lanes, kind, best, rotated(best, by));
+                }
+                best = larger_or_smaller(lanes, kind, before, best);
+                lanes.with(|trace| trace.end.push(Item::StoreOne(memory, best)));
+                return;
             }
-            for by in halves() {
-                total = larger_or_smaller(lanes, kind, total, rotated(total, by));
+            Total::Plain(total) => (total, None),
+            Total::Kept { total, lost, .. } => {
+                let state = |number| lanes.with(|trace| trace.value(Op::State(number), &[]));
+                (state(total), Some(state(lost)))
             }
-            let best = larger_or_smaller(lanes, kind, before, total);
-            lanes.with(|trace| trace.end.push(Item::StoreOne(memory, best)));
-            return;
         };
         let lost_memory = self.layout.port(Source::Lost(sink));
         let lost_before = lanes.with(|trace| trace.value(Op::Broadcast(lost_memory), &[]));
-        let mut lost = rest;
         for by in halves() {
             let other = rotated(total, by);
             match lost {
@@ -382,20 +412,37 @@ impl Recording<'_> {
         if let Some(lost) = lost {
             all_lost = lanes.add(all_lost, lost);
         }
+        let zero = lanes.zero();
         lanes.with(|trace| {
             trace.end.push(Item::StoreOne(memory, sum));
             trace.end.push(Item::StoreOne(lost_memory, all_lost));
+            if let Total::Kept { total, lost, .. } = later.total {
+                trace.end.push(Item::SetState(total, zero));
+                trace.end.push(Item::SetState(lost, zero));
+            }
         });
     }
 }
 
-/// What is left to do with a fold when a row ends: the accumulators of the total, and of what was lost or broken.
+/// What is left to do with a fold after turns: for a sum, to add what a few of them gave; at the end of its row, to join
+/// lanes.
 #[derive(Clone, Copy)]
-struct End {
+struct Later {
     kind: Fold,
     sink: u16,
-    total: Value,
-    rest: Option<Value>,
+    is_of_row: bool,
+    total: Total,
+}
+
+/// What turns make of a fold.
+#[derive(Clone, Copy)]
+enum Total {
+    /// A sum, in a register.
+    Plain(Value),
+    /// The sum of a few vectors: its accumulator and what that holds; and the accumulators in memory.
+    Kept { partial: u16, before: Value, total: u16, lost: u16 },
+    /// The best so far, and a NaN if there was one.
+    Extreme { best: Value, broken: Value },
 }
 
 /// NaN if either is.

@@ -2,9 +2,10 @@
 
 use super::allocate::Bank;
 use super::assembler::{AT, Assembler, Label, Operand, POOL};
-use super::emit::{Emitter, PLACE, PORT_REGISTERS, port_start};
+use super::emit::{Arguments, Emitter, PLACE, PORT_REGISTERS, field, port_start};
 use super::trace::{Item, Op, Value};
 use iced_x86::{Code, Instruction, MemoryOperand, Register};
+use std::mem::offset_of;
 
 /// Where a value that is in no register is.
 pub(super) enum Home {
@@ -112,6 +113,13 @@ impl Emitter<'_> {
         } else {
             Assembler::memory(base, 0, false)
         }
+    }
+
+    /// Where an accumulator in memory is.
+    pub(super) fn state(&mut self, number: u16) -> MemoryOperand {
+        let state = field(offset_of!(Arguments, state));
+        self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, Register::RAX, state));
+        Assembler::memory(Register::RAX, i64::from(number) * PLACE, false)
     }
 
     /// A constant in the pool, as an operand.

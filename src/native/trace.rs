@@ -15,8 +15,10 @@ pub enum Op {
     Load(u16),
     /// One element of a port, for a row, in all lanes.
     Broadcast(u16),
-    /// What an accumulator holds.
+    /// What an accumulator that has a register holds.
     Accumulator(u16),
+    /// What an accumulator in memory holds.
+    State(u16),
     /// `a` in the lanes that stand for elements, `b`, a constant, in those beyond the end of a row.
     Live,
     Add,
@@ -60,7 +62,7 @@ impl Op {
     /// How many values it reads.
     pub fn arity(self) -> usize {
         match self {
-            Op::Constant(_) | Op::Load(_) | Op::Broadcast(_) | Op::Accumulator(_) => 0,
+            Op::Constant(_) | Op::Load(_) | Op::Broadcast(_) | Op::Accumulator(_) | Op::State(_) => 0,
             Op::Root | Op::Round | Op::ShiftLeft(_) | Op::ShiftRight(_) | Op::MaskNot | Op::Rotate(_) => 1,
             Op::MultiplyAdd | Op::MultiplySubtract | Op::NegativeMultiplyAdd | Op::Select => 3,
             _ => 2,
@@ -96,6 +98,8 @@ pub enum Rate {
     Row,
     /// For every vector.
     Turn,
+    /// After some vectors, and after the last.
+    Flush,
     /// Once a row, after its last vector.
     End,
 }
@@ -115,6 +119,8 @@ pub enum Item {
     StoreOne(u16, Value),
     /// What an accumulator holds from the next turn on.
     Keep(u16, Value),
+    /// What an accumulator in memory holds from here on.
+    SetState(u16, Value),
 }
 
 impl Item {
@@ -125,7 +131,8 @@ impl Item {
             | Item::Enter(v)
             | Item::Store(_, v)
             | Item::StoreOne(_, v)
-            | Item::Keep(_, v) => Some(v),
+            | Item::Keep(_, v)
+            | Item::SetState(_, v) => Some(v),
             Item::Compute(_) | Item::Leave => None,
         }
     }
@@ -136,8 +143,8 @@ impl Item {
 pub struct Accumulator {
     /// The bits of a lane that it begins each row with; `None` where it goes from row to row.
     pub row_start: Option<u64>,
-    /// What it holds.
-    pub value: Value,
+    /// What it holds, if it has a register.
+    pub value: Option<Value>,
 }
 
 /// What a kernel does to one vector of a row, and to a row.
@@ -146,16 +153,18 @@ pub struct Trace {
     pub nodes: Vec<Node>,
     pub rates: Vec<Rate>,
     pub accumulators: Vec<Accumulator>,
-    /// Before a row's first vector, for each vector, and after the last.
+    /// Before a row's first vector, for each vector, after some of them, and after the last.
     pub row: Vec<Item>,
     pub turn: Vec<Item>,
+    pub flush: Vec<Item>,
     pub end: Vec<Item>,
     /// Equal values are one; by region, as what is computed in one is not there outside.
     known: FxHashMap<Node, Value>,
     /// What the region that is open has added.
     region: Vec<Node>,
     is_in_region: bool,
-    is_ending: bool,
+    /// Whether turns have been recorded, and what follows is for after some of them, or for the end of a row.
+    after: Option<Rate>,
     /// Whether assumptions are made, or code is to be right for all values.
     pub is_optimistic: bool,
     /// Whether the machine multiplies by powers of two.
@@ -191,7 +200,7 @@ impl Trace {
         let value = Value(self.nodes.len() as u32);
         let rate = match op {
             Op::Constant(_) | Op::Accumulator(_) => Rate::Never,
-            _ if self.is_ending => Rate::End,
+            _ if self.after.is_some() => self.after.unwrap_or(Rate::End),
             Op::Load(_) | Op::Live => Rate::Turn,
             _ => {
                 let from = arguments.iter().map(|v| match self.node(*v).op {
@@ -213,6 +222,7 @@ impl Trace {
                     self.region.push(node);
                 }
             }
+            Rate::Flush => self.flush.push(Item::Compute(value)),
             Rate::End => self.end.push(Item::Compute(value)),
         }
         value
@@ -285,9 +295,9 @@ impl Trace {
         }
     }
 
-    /// From now on, values are for the end of a row.
-    pub fn finish_turns(&mut self) {
-        self.is_ending = true;
+    /// From now on, values are for after some turns, or for the end of a row.
+    pub fn go_on_to(&mut self, rate: Rate) {
+        self.after = Some(rate);
         let rates = &self.rates;
         // What the turns computed is gone.
         self.known.retain(|_, value| rates[value.0 as usize] < Rate::Turn);
@@ -296,14 +306,20 @@ impl Trace {
     pub fn accumulator(&mut self, row_start: Option<u64>) -> (u16, Value) {
         let number = self.accumulators.len() as u16;
         let value = self.value(Op::Accumulator(number), &[]);
-        self.accumulators.push(Accumulator { row_start, value });
+        self.accumulators.push(Accumulator { row_start, value: Some(value) });
         (number, value)
+    }
+
+    /// An accumulator in memory.
+    pub fn state(&mut self) -> u16 {
+        self.accumulators.push(Accumulator { row_start: None, value: None });
+        self.accumulators.len() as u16 - 1
     }
 
     /// Drops what nothing needs.
     pub fn prune(&mut self) {
         let mut needed = vec![false; self.nodes.len()];
-        for items in [&mut self.end, &mut self.turn, &mut self.row] {
+        for items in [&mut self.end, &mut self.flush, &mut self.turn, &mut self.row] {
             let mut kept = Vec::with_capacity(items.len());
             for item in items.drain(..).rev() {
                 if let Item::Compute(value) = item {
