@@ -1,6 +1,7 @@
 //! Elementary functions of blocks.
 
 use crate::function::Function;
+use crate::real::Real;
 use crate::vector::functions as vector;
 use crate::vector::{Lanes, Precision};
 
@@ -54,6 +55,8 @@ pub(super) unsafe fn map<L: Lanes>(
         Function::Tanh => vectors!(x => vector::tanh(lanes, x)),
         Function::Erf => vectors!(x => vector::erf(lanes, x)),
         Function::Erfc => vectors!(x => vector::erfc(lanes, x)),
+        Function::Lgamma => vectors!(x => vector::lgamma(lanes, x)),
+        Function::Digamma => vectors!(x => vector::digamma(lanes, x)),
         Function::Floor => vectors!(x => vector::floor(lanes, x)),
         Function::Round => vectors!(x => vector::round(lanes, x)),
         Function::Sign => vectors!(x => vector::sign(lanes, x)),
@@ -180,6 +183,10 @@ pub(super) unsafe fn zip<L: Lanes>(
         Some(Function::Xlogy) => vectors!(x, y => vector::xlogy(lanes, x, y)),
         Some(Function::Atan2) => vectors!(y, x => vector::atan2(lanes, y, x)),
         Some(Function::Hypot) => vectors!(x, y => vector::hypot(lanes, x, y)),
+        // SAFETY: the caller vouches for the vector.
+        Some(Function::Polygamma) if left_step == 0 && unsafe { *left } == L::Scalar::from_double(1.0) => {
+            vectors!(_order, x => vector::trigamma(lanes, x));
+        }
         Some(function) => {
             for at in 0..count * L::WIDTH {
                 // SAFETY: the caller vouches for the elements.

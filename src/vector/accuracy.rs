@@ -131,6 +131,12 @@ elementary! {
     Erf erf(x) single 1.25 double 1.25;
     /// One minus the error function.
     Erfc erfc(x) single 4.0 double 4.0;
+    /// log |gamma(x)|; the bound is for positive arguments.
+    Lgamma lgamma(x) single 3.0 double 3.0;
+    /// The derivative of lgamma; the bound is for positive arguments.
+    Digamma digamma(x) single 4.0 double 4.0;
+    /// The derivative of digamma.
+    Trigamma trigamma(x) single 6.0 double 6.0;
     /// x^y
     Pow pow(x, y) single 1.0 double 1.0;
     /// sqrt(x^2 + y^2)

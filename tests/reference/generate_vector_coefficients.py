@@ -60,6 +60,31 @@ def scaled_erfc(t, k):
     return (1 + 2 * a) * mp.exp(a * a) * mp.erfc(a)
 
 
+def lgamma_slope(d):
+    """lgamma(2 + d)/d"""
+    return mp.loggamma(2 + d) / d if d else mp.psi(0, 2)
+
+
+def stirling(w):
+    """What Stirling's formula lacks, times x = 1/sqrt(w)."""
+    x = 1 / mp.sqrt(w)
+    return x * (mp.loggamma(x) - (x - mpf(1) / 2) * mp.log(x) + x - mp.log(2 * mp.pi) / 2)
+
+
+def digamma_tail(w):
+    """(log(x) - 1/(2*x) - digamma(x))*x^2 of x = 1/sqrt(w)."""
+    x = 1 / mp.sqrt(w)
+    return (mp.log(x) - 1 / (2 * x) - mp.psi(0, x)) * x * x
+
+
+def trigamma_tail(w):
+    """(trigamma(x) - 1/x - 1/(2*x^2))*x^3 of x = 1/sqrt(w)."""
+    x = 1 / mp.sqrt(w)
+    return (mp.psi(1, x) - 1 / x - 1 / (2 * x * x)) * x**3
+
+
+DIGAMMA_ZERO = mp.findroot(lambda x: mp.psi(0, x), mpf("1.4616"))
+HALF = mpf(1) / 2
 HALF_LOG2 = mp.log(2) / 2 * mpf("1.001")
 ROOT = mp.sqrt(2)
 ERFC_FAR = {SINGLE: mpf("10.3"), DOUBLE: mpf("27.5")}
@@ -90,6 +115,15 @@ TABLE = [
      mp.tan(mp.pi / 8) ** 2 * mpf("1.001"), lambda z: z, 4),
     ("ASIN", "(asin(x)/x - 1)/x^2 of x^2, for |x| <= 1/2", root(lambda x: (mp.asin(x) / x - 1) / x**2), 0,
      mpf(1) / 4, lambda z: z, 4),
+    ("LGAMMA", "lgamma(2 + d)/d for d in [-3/4, 1/4]", lgamma_slope, -mpf("0.751"), mpf(1) / 4, lambda d: 1 / lgamma_slope(d), 0),
+    ("STIRLING", "x*(lgamma(x) - (x - 1/2)*log(x) + x - log(2*pi)/2) of 1/x^2, for x >= 33/4", stirling, 0,
+     mpf(16) / 33**2, lambda w: mp.sqrt(w) / 9, 2),
+    ("DIGAMMA", "digamma(3/2 + t)/(3/2 + t - the zero) for |t| <= 1/2",
+     lambda t: mp.psi(0, t + 3 * HALF) / (t + 3 * HALF - DIGAMMA_ZERO), -HALF, HALF, lambda t: mpf(1), 0),
+    ("DIGAMMA_TAIL", "(log(x) - 1/(2*x) - digamma(x))*x^2 of 1/x^2, for x >= 8", digamma_tail, 0, mpf(1) / 64,
+     lambda w: w / 2, 4),
+    ("TRIGAMMA_TAIL", "(trigamma(x) - 1/x - 1/(2*x^2))*x^3 of 1/x^2, for x >= 8", trigamma_tail, 0, mpf(1) / 64,
+     lambda w: w, 4),
 ]
 
 
@@ -115,6 +149,7 @@ CONSTANTS = [
     ("LOG10_E", "log10(e)", 1 / mp.log(10), 2, None),
     ("LOG10_2", "log10(2), whose first part times an exponent is exact", mp.log(2) / mp.log(10), 2, (15, 40)),
     ("HALF_PI", "pi/2", mp.pi / 2, 3, None),
+    ("DIGAMMA_ZERO", "The zero of digamma above 0", DIGAMMA_ZERO, 2, None),
     ("TWO_THIRDS", "2/3", mpf(2) / 3, 2, None),
 ]
 

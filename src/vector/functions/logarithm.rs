@@ -2,7 +2,7 @@
 
 use super::coefficients::{LOG, LOG_2, LOG2_E, LOG10_2, LOG10_E};
 use super::exponential::exp_terms;
-use super::pair::{ordered_sum, product};
+use super::pair::{Pair, ordered_sum, product};
 use super::polynomial::{either, largest, smallest_normal};
 use crate::vector::Lanes;
 
@@ -106,12 +106,29 @@ fn sum_parts<L: Lanes>(l: L, u: L::Register, lost: L::Register) -> (L::Register,
 /// k*log(2) + log(1 + f + low), for 1 + f in [sqrt(1/2), sqrt(2)] and a `low` that is within the rounding of 1 + f.
 #[inline(always)]
 fn log_of_parts<L: Lanes>(l: L, f: L::Register, low: L::Register, k: L::Register) -> L::Register {
+    let (high, low) = log_terms_of_parts(l, f, low, k);
+    l.add(high, low)
+}
+
+/// The same as two terms, of which the first is exact.
+#[inline(always)]
+fn log_terms_of_parts<L: Lanes>(l: L, f: L::Register, low: L::Register, k: L::Register) -> Pair<L> {
     let square = l.mul(f, f);
     // k*log(2) comes in two parts, of which the first is exact, and log(1 + f) = f - f^2/2 + f^3*P(f).
     let (high, rounding) = ordered_sum(l, l.mul(k, LOG_2.part(l, 0)), f);
     let low = l.add(l.mul_add(k, LOG_2.part(l, 1), low), rounding);
     let series = l.mul(square, l.mul_add(f, LOG.at(l, f), l.constant(-0.5)));
-    l.add(high, l.add(series, low))
+    (high, l.add(series, low))
+}
+
+/// log(x) as two terms, of which the first is exact, for a positive `x` that is finite, and may be subnormal.
+#[inline(always)]
+pub(super) fn log_terms<L: Lanes>(l: L, x: L::Register) -> Pair<L> {
+    let subnormal = l.less(x, smallest_normal(l));
+    let lift = l.constant(f64::from(L::PRECISION));
+    let (m, k) = l.split(l.select(subnormal, l.mul(x, l.power_of_two(lift)), x));
+    let k = l.select(subnormal, l.sub(k, lift), k);
+    log_terms_of_parts(l, l.sub(m, l.one()), l.zero(), k)
 }
 
 /// log(1 + e) for e from 0 to 1.

@@ -22,7 +22,7 @@ mod trigonometric;
 
 pub use error::{erf, erfc};
 pub use exponential::{exp, exp_of_minus_abs, expm1, expm1mx, sigmoid, sigmoid_softplus, softplus};
-pub use gamma::{digamma, lgamma, polygamma};
+pub use gamma::{digamma, lgamma, trigamma};
 pub use hyperbolic::{cosh, sinh, tanh};
 pub use inverse::{acos, asin, atan, atan2};
 pub use logarithm::{log, log1mexp, log1p, log1p_of_unit, log2, log10, logit, logrel, xlogy};
