@@ -96,6 +96,8 @@ pub(super) fn is_mapped(function: Function) -> bool {
             | Function::Tanh
             | Function::Erf
             | Function::Erfc
+            | Function::Lgamma
+            | Function::Digamma
             | Function::Floor
             | Function::Round
             | Function::Sign
@@ -135,7 +137,7 @@ pub(super) unsafe fn logistic<L: Lanes>(
             let e = vector::exp_of_minus_abs(lanes, x);
             let is_negative = lanes.less(x, lanes.zero());
             if wants_sigmoid {
-                let large = lanes.div(lanes.one(), lanes.add(lanes.one(), e));
+                let large = lanes.reciprocal(lanes.add(lanes.one(), e));
                 let small = lanes.mul(e, large);
                 store(sigmoids[0], lanes.select(is_negative, small, large));
                 store(sigmoids[1], lanes.select(is_negative, large, small));

@@ -70,7 +70,7 @@ impl Emitter<'_> {
                 let code = table::code(&self.assembler, Op::Xor);
                 self.assembler.binary(code, to, a, ones);
             }
-            Op::Root => {
+            Op::Root | Op::Reciprocal => {
                 let from = self.operand(a);
                 let to = self.target(value);
                 let code = table::code(&self.assembler, node.op);

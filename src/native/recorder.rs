@@ -130,6 +130,12 @@ impl<T: Precision> Lanes for Recorder<T> {
     fn neg_mul_add(self, a: Value, b: Value, c: Value) -> Value {
         self.value(Op::NegativeMultiplyAdd, &[a, b, c])
     }
+    fn reciprocal(self, a: Value) -> Value {
+        if self.with(|trace| trace.is_wide) {
+            return self.refined_reciprocal(a, self.value(Op::Reciprocal, &[a]));
+        }
+        self.div(self.one(), a)
+    }
     fn sqrt(self, a: Value) -> Value {
         self.value(Op::Root, &[a])
     }
@@ -204,7 +210,7 @@ impl<T: Precision> Lanes for Recorder<T> {
         self.value(Op::Round, &[a])
     }
     fn scale(self, a: Value, k: Value) -> Value {
-        if self.with(|trace| trace.has_scale) {
+        if self.with(|trace| trace.is_wide) {
             return self.value(Op::Scale, &[a, k]);
         }
         let half = self.round_to_even(self.mul(k, self.constant(0.5)));

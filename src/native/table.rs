@@ -94,6 +94,10 @@ pub fn code(assembler: &Assembler, op: Op) -> Code {
             VEX_Vsqrtps_ymm_ymmm256
             VEX_Vsqrtpd_ymm_ymmm256;
         // Asked for with AVX-512 alone.
+        Op::Reciprocal => EVEX_Vrcp14ps_zmm_k1z_zmmm512b32
+            EVEX_Vrcp14pd_zmm_k1z_zmmm512b64
+            INVALID
+            INVALID;
         Op::Scale => EVEX_Vscalefps_zmm_k1z_zmm_zmmm512b32_er
             EVEX_Vscalefpd_zmm_k1z_zmm_zmmm512b64_er
             INVALID

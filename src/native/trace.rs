@@ -32,6 +32,8 @@ pub enum Op {
     /// c - a*b
     NegativeMultiplyAdd,
     Root,
+    /// 1/a, to 14 bits
+    Reciprocal,
     /// To the nearest whole number, the even one of two.
     Round,
     And,
@@ -63,7 +65,13 @@ impl Op {
     pub fn arity(self) -> usize {
         match self {
             Op::Constant(_) | Op::Load(_) | Op::Broadcast(_) | Op::Accumulator(_) | Op::State(_) => 0,
-            Op::Root | Op::Round | Op::ShiftLeft(_) | Op::ShiftRight(_) | Op::MaskNot | Op::Rotate(_) => 1,
+            Op::Root
+            | Op::Reciprocal
+            | Op::Round
+            | Op::ShiftLeft(_)
+            | Op::ShiftRight(_)
+            | Op::MaskNot
+            | Op::Rotate(_) => 1,
             Op::MultiplyAdd | Op::MultiplySubtract | Op::NegativeMultiplyAdd | Op::Select => 3,
             _ => 2,
         }
@@ -167,15 +175,15 @@ pub struct Trace {
     after: Option<Rate>,
     /// Whether assumptions are made, or code is to be right for all values.
     pub is_optimistic: bool,
-    /// Whether the machine multiplies by powers of two.
-    pub has_scale: bool,
+    /// Whether there are instructions that only AVX-512 has.
+    pub is_wide: bool,
     /// Bits of a lane.
     pub lane_bits: u32,
 }
 
 impl Trace {
-    pub fn new(is_optimistic: bool, has_scale: bool, lane_bits: u32) -> Self {
-        Trace { is_optimistic, has_scale, lane_bits, ..Trace::default() }
+    pub fn new(is_optimistic: bool, is_wide: bool, lane_bits: u32) -> Self {
+        Trace { is_optimistic, is_wide, lane_bits, ..Trace::default() }
     }
 
     pub fn node(&self, value: Value) -> Node {

@@ -88,7 +88,7 @@ elementary! {
     /// exp(x) - 1
     Expm1 expm1(x) single 1.25 double 1.25;
     /// log(x)
-    Log log(x) single 1.0 double 1.0;
+    Log log(x) single 1.5 double 1.5;
     /// log(1 + x)
     Log1p log1p(x) single 1.25 double 1.25;
     /// log(x)/log(2)
@@ -102,7 +102,7 @@ elementary! {
     /// log(x)/(x - 1)
     Logrel logrel(x) single 2.5 double 2.5;
     /// 1/(1 + exp(-x))
-    Sigmoid sigmoid(x) single 2.0 double 2.0;
+    Sigmoid sigmoid(x) single 3.0 double 3.0;
     /// log(1 + exp(x))
     Softplus softplus(x) single 2.0 double 2.0;
     /// log(x/(1 - x))

@@ -24,6 +24,14 @@ pub trait InstructionSet: Simd {
     fn scale_32(self, a: Self::f32s, k: Self::f32s) -> Option<Self::f32s>;
     /// a*2^k, rounded once, if the set has an instruction for it. `k` is whole.
     fn scale_64(self, a: Self::f64s, k: Self::f64s) -> Option<Self::f64s>;
+    /// 1/a to within 2^-14 of it, for a normal `a` whose reciprocal is normal, if the set has an instruction for it.
+    fn reciprocal_32(self, _: Self::f32s) -> Option<Self::f32s> {
+        None
+    }
+    /// As [`InstructionSet::reciprocal_32`].
+    fn reciprocal_64(self, _: Self::f64s) -> Option<Self::f64s> {
+        None
+    }
 }
 
 impl InstructionSet for pulp::Scalar {
@@ -160,6 +168,14 @@ mod x86 {
         #[inline(always)]
         fn scale_64(self, a: f64x8, k: f64x8) -> Option<f64x8> {
             Some(pulp::cast(self.avx512f._mm512_scalef_pd(pulp::cast(a), pulp::cast(k))))
+        }
+        #[inline(always)]
+        fn reciprocal_32(self, a: f32x16) -> Option<f32x16> {
+            Some(pulp::cast(self.avx512f._mm512_rcp14_ps(pulp::cast(a))))
+        }
+        #[inline(always)]
+        fn reciprocal_64(self, a: f64x8) -> Option<f64x8> {
+            Some(pulp::cast(self.avx512f._mm512_rcp14_pd(pulp::cast(a))))
         }
     }
 }

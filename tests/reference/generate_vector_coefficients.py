@@ -60,6 +60,11 @@ def scaled_erfc(t, k):
     return (1 + 2 * a) * mp.exp(a * a) * mp.erfc(a)
 
 
+def exp_rest(r):
+    """(exp(r) - 1 - r)/r^2, also where the quotient would cancel: a node may be next to 0."""
+    return (mp.expm1(r) - r) / r**2 if abs(r) > mpf("1e-30") else mpf(1) / 2 + r / 6
+
+
 def lgamma_slope(d):
     """lgamma(2 + d)/d"""
     return mp.loggamma(2 + d) / d if d else mp.psi(0, 2)
@@ -92,10 +97,12 @@ K = 4
 
 # Name, meaning, function, low, high, weight, extra bits.
 TABLE = [
-    ("EXP", "(exp(r) - 1 - r)/r^2 for |r| <= log(2)/2", lambda r: (mp.expm1(r) - r) / r**2, -HALF_LOG2, HALF_LOG2,
-     lambda r: abs(r) * mpf("1.2"), 4),
+    ("EXP", "(exp(r) - 1 - r)/r^2 for |r| <= log(2)/2", exp_rest, -HALF_LOG2, HALF_LOG2,
+     lambda r: abs(r) * mpf("1.2"), 2),
     ("LOG", "(log(1 + f) - f + f^2/2)/f^3 for 1 + f in [sqrt(1/2), sqrt(2)]",
-     lambda f: (mp.log1p(f) - f + f**2 / 2) / f**3, 1 / ROOT - 1, ROOT - 1, lambda f: abs(f**3 / mp.log1p(f)), 4),
+     lambda f: (mp.log1p(f) - f + f**2 / 2) / f**3, 1 / ROOT - 1, ROOT - 1, lambda f: abs(f**3 / mp.log1p(f)), 1),
+    ("LOG1P_UNIT", "(log(1 + e) - e)/e^2 for e from 0 to 1", lambda e: (mp.log1p(e) - e) / e**2, 0, 1,
+     lambda e: e**2 / mp.log1p(e), 0),
     ("ATANH", "(2*atanh(s)/s - 2 - 2*s^2/3)/s^4 of s^2, for |s| <= (sqrt(2) - 1)/(sqrt(2) + 1)",
      root(lambda s: (2 * mp.atanh(s) / s - 2 - 2 * s**2 / 3) / s**4), 0, ((ROOT - 1) / (ROOT + 1)) ** 2,
      lambda z: z**2 / 2, 13),

@@ -123,10 +123,8 @@ pub fn exp_of_minus_abs<L: Lanes>(l: L, x: L::Register) -> L::Register {
 /// sigmoid(x) of e = exp(-|x|).
 #[inline(always)]
 fn sigmoid_of_exp<L: Lanes>(l: L, x: L::Register, e: L::Register) -> L::Register {
-    // What the sum loses is nearly a unit in the last place of a small quotient.
-    let (sum, lost) = ordered_sum(l, l.one(), e);
-    let quotient = l.div(l.select(l.less(x, l.zero()), e, l.one()), sum);
-    l.neg_mul_add(quotient, lost, quotient)
+    let inverse = l.reciprocal(l.add(l.one(), e));
+    l.select(l.less(x, l.zero()), l.mul(e, inverse), inverse)
 }
 
 /// softplus(x) of e = exp(-|x|).

@@ -1,6 +1,6 @@
 //! Logarithms.
 
-use super::coefficients::{LOG, LOG_2, LOG2_E, LOG10_2, LOG10_E};
+use super::coefficients::{LOG, LOG_2, LOG1P_UNIT, LOG2_E, LOG10_2, LOG10_E};
 use super::exponential::exp_terms;
 use super::pair::{Pair, ordered_sum, product};
 use super::polynomial::{either, largest, smallest_normal};
@@ -15,7 +15,9 @@ pub fn log<L: Lanes>(l: L, x: L::Register) -> L::Register {
         #[inline(always)]
         |x, shift| {
             let (m, k) = l.split(x);
-            log_of_parts(l, l.sub(m, l.one()), l.zero(), l.sub(k, shift))
+            let (f, k) = (l.sub(m, l.one()), l.sub(k, shift));
+            let low = l.mul_add(k, LOG_2.part(l, 1), log_series(l, f));
+            l.mul_add(k, LOG_2.part(l, 0), l.add(f, low))
         },
     )
 }
@@ -113,12 +115,16 @@ fn log_of_parts<L: Lanes>(l: L, f: L::Register, low: L::Register, k: L::Register
 /// The same as two terms, of which the first is exact.
 #[inline(always)]
 fn log_terms_of_parts<L: Lanes>(l: L, f: L::Register, low: L::Register, k: L::Register) -> Pair<L> {
-    let square = l.mul(f, f);
-    // k*log(2) comes in two parts, of which the first is exact, and log(1 + f) = f - f^2/2 + f^3*P(f).
+    // k*log(2) comes in two parts, of which the first is exact.
     let (high, rounding) = ordered_sum(l, l.mul(k, LOG_2.part(l, 0)), f);
     let low = l.add(l.mul_add(k, LOG_2.part(l, 1), low), rounding);
-    let series = l.mul(square, l.mul_add(f, LOG.at(l, f), l.constant(-0.5)));
-    (high, l.add(series, low))
+    (high, l.add(log_series(l, f), low))
+}
+
+/// log(1 + f) - f = -f^2/2 + f^3*P(f), for 1 + f in [sqrt(1/2), sqrt(2)].
+#[inline(always)]
+fn log_series<L: Lanes>(l: L, f: L::Register) -> L::Register {
+    l.mul(l.mul(f, f), l.mul_add(f, LOG.at(l, f), l.constant(-0.5)))
 }
 
 /// log(x) as two terms, of which the first is exact, for a positive `x` that is finite, and may be subnormal.
@@ -134,15 +140,7 @@ pub(super) fn log_terms<L: Lanes>(l: L, x: L::Register) -> Pair<L> {
 /// log(1 + e) for e from 0 to 1.
 #[inline(always)]
 pub fn log1p_of_unit<L: Lanes>(l: L, e: L::Register) -> L::Register {
-    // 1 + e is halved if it is beyond the square root of two.
-    let far = l.less(l.constant(std::f64::consts::SQRT_2 - 1.0), e);
-    let f = l.select(far, l.mul(l.sub(e, l.one()), l.constant(0.5)), e);
-    let square = l.mul(f, f);
-    let series = l.mul(square, l.mul_add(f, LOG.at(l, f), l.constant(-0.5)));
-    let high = l.select(far, LOG_2.part(l, 0), l.zero());
-    let low = l.select(far, LOG_2.part(l, 1), l.zero());
-    let (high, rounding) = ordered_sum(l, high, f);
-    l.add(high, l.add(series, l.add(low, rounding)))
+    l.mul_add(l.mul(e, e), LOG1P_UNIT.at(l, e), e)
 }
 
 /// A logarithm of positive values, normal and finite, made one of all: `inner` gets them and how much to subtract from
