@@ -21,7 +21,8 @@
 //! evaluate                graph -> numbers: the reference evaluator, generic over floats
 //! vector                  registers of floats and elementary functions of them, for every instruction set
 //! compile                 graph and shapes of data -> a program of fused loops
-//! execute                 programs -> numbers: blocks in the cache, vectors, threads
+//! native                  kernels of a program -> machine code: the interpreter, traced, for AVX-512 and AVX2
+//! execute                 programs -> numbers: machine code, or blocks in the cache; vectors, threads
 //! fast                    compiled evaluation where the type has it, with the reference evaluator to fall back on
 //! library                 the built-in losses, in the language
 //! points, counterexample  points of the declared domains; the search for one at which two expressions differ

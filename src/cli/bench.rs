@@ -37,6 +37,9 @@ pub(super) fn run(library: &Library, options: &BenchOptions) -> Outcome {
 /// Runs before those that are timed.
 const WARM_UP: usize = 4;
 
+/// Compilations, of which the median is told.
+const COMPILATIONS: usize = 5;
+
 /// The time of value and gradients on data in memory, compilation apart.
 fn on_data<T: VectorFloat>(library: &Library, options: &BenchOptions) -> Outcome {
     let loss = super::loss(library, &options.loss)?;
@@ -55,9 +58,18 @@ fn on_data<T: VectorFloat>(library: &Library, options: &BenchOptions) -> Outcome
     let parameters = tables.parameters.iter().map(|(name, v)| (name.clone(), T::from_double(*v))).collect();
     let data = evaluator.bind(&inputs, &parameters)?;
     check_inputs(loss.graph(), &data).map_err(|d| Error::new(vec![d], loss.sources().clone()))?;
+    let mut compiling = Vec::with_capacity(COMPILATIONS);
+    for _ in 1..COMPILATIONS {
+        let clock = Instant::now();
+        let compiled = evaluator.compile(&data)?;
+        compiling.push(clock.elapsed().as_secs_f64());
+        drop(compiled);
+    }
     let clock = Instant::now();
     let mut compiled = evaluator.compile(&data)?;
-    let compile_seconds = clock.elapsed().as_secs_f64();
+    compiling.push(clock.elapsed().as_secs_f64());
+    compiling.sort_by(f64::total_cmp);
+    let compile_seconds = compiling[COMPILATIONS / 2];
     let mut value = None;
     let mut seconds: Vec<f64> = Vec::with_capacity(options.runs as usize);
     for run in 0..WARM_UP + options.runs as usize {

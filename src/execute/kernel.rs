@@ -12,8 +12,10 @@ use crate::vector::{Lanes, Precision};
 /// The most loops of a kernel.
 pub(super) const LOOPS: usize = 64;
 
-/// A part of a kernel's outermost loop, and sums of its own.
+/// A part of one loop of a kernel, and sums of its own. Loops outside of that one have one turn.
 pub(super) struct Part<T> {
+    /// The loop.
+    pub axis: usize,
     pub from: usize,
     pub to: usize,
     /// By sink: where sums are kept that more than one part adds to, and what rounding lost of them.
@@ -74,27 +76,26 @@ pub(super) fn run<L: Lanes>(
     let mut lengths = lengths(kernel, count);
     let depth = kernel.loops.len();
     if !lengths[..depth].contains(&0) {
-        let (from, to) = part.map_or((0, lengths[0]), |part| (part.from, part.to));
+        let range = |at: usize| match part {
+            Some(part) if part.axis == at => (part.from, part.to),
+            _ => (0, lengths[at]),
+        };
         start_registers(lanes, kernel, bases, workspace, (start, tile), part);
         let is_direct = native.is_some_and(|native| native.layout.is_direct);
         let has_rows = if is_direct { depth > 1 } else { kernel.has_rows };
         let blocked = if has_rows { 2 } else { 1 };
         let outer = depth - blocked;
-        let (rows, runs) = match (has_rows, outer) {
-            (true, 0) => ((from, to), (0, lengths[1])),
-            (false, 0) => ((0, 1), (from, to)),
-            (true, _) => ((0, lengths[depth - 2]), (0, lengths[depth - 1])),
-            (false, _) => ((0, 1), (0, lengths[depth - 1])),
-        };
+        let rows = if has_rows { range(depth - 2) } else { (0, 1) };
+        let runs = range(depth - 1);
         let rows_most = if has_rows { (kernel.block / runs.1).max(1) } else { 1 };
         workspace.position[..depth].fill(0);
-        if outer > 0 {
-            workspace.position[0] = from;
-            lengths[0] = to;
+        if let Some(part) = part.filter(|part| part.axis < outer) {
+            workspace.position[part.axis] = part.from;
+            lengths[part.axis] = part.to;
             let strides =
                 kernel.operands.iter().map(|o| &o.strides).chain(kernel.sinks.iter().map(|s| &s.strides));
             for (offset, strides) in workspace.offsets.iter_mut().zip(strides) {
-                *offset += strides[0] * from as isize;
+                *offset += strides[part.axis] * part.from as isize;
             }
         }
         loop {

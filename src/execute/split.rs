@@ -68,8 +68,9 @@ pub(super) fn run<T: Precision>(
         kernel::begin_sinks(kernel, bases, tile, count);
         let lengths = kernel::lengths(kernel, count);
         let volume: usize = lengths[..kernel.loops.len()].iter().product();
+        let axis = lengths[..kernel.loops.len()].iter().position(|length| *length > 1).unwrap_or(0);
         let is_common = |sink: &crate::compile::program::Sink| {
-            sink.strides[0] == 0 && !matches!(sink.kind, SinkKind::Store { .. })
+            sink.strides[axis] == 0 && !matches!(sink.kind, SinkKind::Store { .. })
         };
         let common: usize = kernel
             .sinks
@@ -80,9 +81,9 @@ pub(super) fn run<T: Precision>(
         let scatters = kernel.sinks.iter().any(|s| matches!(s.kind, SinkKind::Scatter(_)));
         let most = if scatters { 1 } else { (SUMS / common.max(1)).clamp(1, PARTS) };
         let parts = (volume / PART).clamp(1, most);
-        let unit = if kernel.loops.len() == 1 { kernel.block } else { 1 };
-        let height = lengths[0].div_ceil(parts).next_multiple_of(unit).max(1);
-        let parts = lengths[0].div_ceil(height);
+        let unit = if axis + 1 == kernel.loops.len() { kernel.block } else { 1 };
+        let height = lengths[axis].div_ceil(parts).next_multiple_of(unit).max(1);
+        let parts = lengths[axis].div_ceil(height);
         let sums: Vec<Sums<T>> = (0..parts)
             .map(|_| {
                 let own = kernel.sinks.iter().map(|sink| {
@@ -109,8 +110,12 @@ pub(super) fn run<T: Precision>(
                     (total.as_mut_ptr(), lost.as_mut_ptr())
                 })
             });
-            let part =
-                Part { from: at * height, to: lengths[0].min((at + 1) * height), sums: places.collect() };
+            let part = Part {
+                axis,
+                from: at * height,
+                to: lengths[axis].min((at + 1) * height),
+                sums: places.collect(),
+            };
             let mut workspace = take();
             let (kernels, natives) = (std::slice::from_ref(kernel), std::slice::from_ref(native));
             let (workspace_of, end) = (&mut workspace, start + count);

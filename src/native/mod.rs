@@ -26,6 +26,8 @@ mod record;
 mod recorder;
 mod registers;
 mod table;
+#[cfg(test)]
+mod tests;
 mod trace;
 
 pub(crate) use emit::{ACCUMULATORS, Arguments, PORTS, Port};

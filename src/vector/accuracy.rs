@@ -52,6 +52,14 @@ macro_rules! elementary {
                 }
             }
 
+            /// Its value in registers; the second argument is for functions of two.
+            #[cfg(all(test, target_arch = "x86_64"))]
+            pub(crate) fn of_registers<L: Lanes>(self, l: L, x: L::Register, y: L::Register) -> L::Register {
+                match self {
+                    $(Elementary::$variant => elementary!(@call l, functions::$name, x, y, $($argument),*),)*
+                }
+            }
+
             /// Fills `result` with the values at the arguments, with the instructions of a level.
             ///
             /// # Panics
@@ -74,6 +82,13 @@ macro_rules! elementary {
             }
         }
     };
+    (@call $l:ident, $function:path, $x:ident, $y:ident, $a:ident) => {{
+        let _ = $y;
+        $function($l, $x)
+    }};
+    (@call $l:ident, $function:path, $x:ident, $y:ident, $a:ident, $b:ident) => {
+        $function($l, $x, $y)
+    };
     (@loop $l:ident, $result:expr, $function:path, $x:ident) => {
         each($l, $result, [$x, $x], #[inline(always)] |x, _| $function($l, x))
     };
@@ -86,7 +101,7 @@ elementary! {
     /// exp(x)
     Exp exp(x) single 1.0 double 1.0;
     /// exp(x) - 1
-    Expm1 expm1(x) single 1.25 double 1.25;
+    Expm1 expm1(x) single 2.0 double 2.0;
     /// log(x)
     Log log(x) single 1.5 double 1.5;
     /// log(1 + x)

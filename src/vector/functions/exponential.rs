@@ -28,18 +28,29 @@ pub(super) fn exp_parts<L: Lanes>(
     low: Option<L::Register>,
 ) -> (L::Register, L::Register) {
     // Beyond these the result is infinite or zero. NaN stays, being the second of the two.
-    let x = l.max_or_second(either(l, -105.0, -746.0), l.min_or_second(either(l, 90.0, 711.0), x));
+    let x = above_least(l, l.min_or_second(either(l, 90.0, 711.0), x));
+    let Some(low) = low else { return exp_parts_within(l, x) };
     let (k, r) = reduced(l, x);
-    let near = l.neg_mul_add(k, LOG_2.part(l, 1), r);
-    let Some(low) = low else {
-        let series = l.mul_add(l.mul(near, near), EXP.at(l, near), near);
-        return (l.add(l.one(), series), k);
-    };
     // The exact difference is rounded no sooner than it is added to the rest.
     let low = l.neg_mul_add(k, LOG_2.part(l, 1), low);
     let near = l.add(r, low);
     let series = l.mul_add(l.mul(near, near), EXP.at(l, near), low);
     (l.add(l.one(), l.add(r, series)), k)
+}
+
+/// x, or where that is less what has no exponential that is not 0.
+#[inline(always)]
+fn above_least<L: Lanes>(l: L, x: L::Register) -> L::Register {
+    l.max_or_second(either(l, -105.0, -746.0), x)
+}
+
+/// exp(x) as p*2^k, for an x that is not beyond where that is infinite or zero.
+#[inline(always)]
+fn exp_parts_within<L: Lanes>(l: L, x: L::Register) -> (L::Register, L::Register) {
+    let (k, r) = reduced(l, x);
+    let near = l.neg_mul_add(k, LOG_2.part(l, 1), r);
+    let slope = l.mul_add(EXP.at(l, near), near, l.one());
+    (l.mul_add(slope, near, l.one()), k)
 }
 
 /// `k` and x - k*log(2), but for the second part of log(2).
@@ -52,20 +63,15 @@ fn reduced<L: Lanes>(l: L, x: L::Register) -> (L::Register, L::Register) {
 /// exp(x) - 1, accurate for small `x`.
 #[inline(always)]
 pub fn expm1<L: Lanes>(l: L, x: L::Register) -> L::Register {
-    let (high, low) = expm1_parts(l, x);
-    let result = l.mul(l.add(high, low), l.constant(2.0));
+    let x = l.max_or_second(either(l, -20.0, -40.0), l.min_or_second(either(l, 89.0, 710.0), x));
+    let (k, r) = reduced(l, x);
+    let near = l.neg_mul_add(k, LOG_2.part(l, 1), r);
+    let less_one = l.mul_add(l.mul(near, near), EXP.at(l, near), near);
+    // exp(x) - 1 = 2^k*(exp(near) - 1) + (2^k - 1), and half of that, lest 2^k be infinite.
+    let half = l.power_of_two(l.sub(k, l.one()));
+    let result = l.mul(l.mul_add(half, less_one, l.sub(half, l.constant(0.5))), l.constant(2.0));
     // So small that only the first term counts, which may be subnormal or a negative zero.
     l.select(l.less(l.abs(x), either(l, 1e-8, 1e-17)), x, result)
-}
-
-/// Half of exp(x) - 1, in two parts, unless it is subnormal.
-#[inline(always)]
-fn expm1_parts<L: Lanes>(l: L, x: L::Register) -> (L::Register, L::Register) {
-    let x = l.max_or_second(either(l, -20.0, -40.0), l.min_or_second(either(l, 89.0, 710.0), x));
-    let (k, r, tail) = exp_terms(l, x);
-    let power = l.power_of_two(l.sub(k, l.one()));
-    let (high, rounding) = ordered_sum(l, l.sub(power, l.constant(0.5)), l.mul(power, r));
-    (high, l.mul_add(power, tail, rounding))
 }
 
 /// `k`, `r` and `tail`, with exp(x) = (1 + r + tail)*2^k: where `k` is 0, `r` is `x` itself.
@@ -117,7 +123,9 @@ pub fn sigmoid_softplus<L: Lanes>(l: L, x: L::Register) -> (L::Register, L::Regi
 /// exp(-|x|)
 #[inline(always)]
 pub fn exp_of_minus_abs<L: Lanes>(l: L, x: L::Register) -> L::Register {
-    exp(l, l.neg(l.abs(x)))
+    let minus = l.of_bits(l.or_bits(l.to_bits(x), l.to_bits(l.constant(-0.0))));
+    let (power, k) = exp_parts_within(l, above_least(l, minus));
+    l.scale(power, k)
 }
 
 /// sigmoid(x) of e = exp(-|x|).
