@@ -12,6 +12,13 @@ pub struct Code {
     at: usize,
 }
 
+/// How code is called, on any system.
+#[cfg(target_arch = "x86_64")]
+type Function = extern "sysv64" fn(*mut Arguments) -> u32;
+/// Other processors have no code that could be called.
+#[cfg(not(target_arch = "x86_64"))]
+type Function = extern "C" fn(*mut Arguments) -> u32;
+
 /// Where code and constants begin: at cache lines.
 const ALIGNMENT: usize = 64;
 
@@ -45,7 +52,7 @@ impl Code {
     pub unsafe fn run(&self, arguments: &mut Arguments) -> bool {
         let start = self.memory[self.at..].as_ptr();
         // SAFETY: the memory holds a function of this signature.
-        let function: extern "sysv64" fn(*mut Arguments) -> u32 = unsafe { std::mem::transmute(start) };
+        let function: Function = unsafe { std::mem::transmute(start) };
         function(arguments) == 0
     }
 }

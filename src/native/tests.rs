@@ -99,7 +99,7 @@ fn functions_have_the_same_bits<T: Precision>() {
                     let (x, y) = (inputs[0][at], inputs[1][at]);
                     assert!(
                         is_same(*got, *wanted),
-                        "{level:?} {} of {x:e} and {y:e}: {got:e} is not {wanted:e}",
+                        "{level:?} {} of {x} and {y}: {got} is not {wanted}",
                         function.name()
                     );
                 }
