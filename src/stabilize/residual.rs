@@ -131,16 +131,27 @@ impl Stabilizer<'_> {
             Probability::Exponential(log) => {
                 let form = self.exp(log);
                 let log = self.value(log);
-                (form, self.call(Function::Expm1, log))
+                (form, self.less_one(form, log))
             }
             Probability::WrittenOut(argument, sum) => {
                 let form = self.share_of_exponentials(argument, sum);
                 let log = self.graph.function(Function::Log, &[sum]);
                 let log = self.graph.sub(argument, log);
                 let log = self.value(log);
-                (form, self.call(Function::Expm1, log))
+                (form, self.less_one(form, log))
             }
         }
+    }
+
+    /// p - 1 of a probability and its logarithm: up to 1/2 the difference loses nothing, and spares most elements of a
+    /// distribution the exponential.
+    fn less_one(&mut self, probability: NodeId, log: NodeId) -> NodeId {
+        let twice = self.graph.sum_verbatim(Number::ZERO, &[(Number::integer(2), probability)]);
+        let one = self.graph.integer(1);
+        let is_minor = self.less(twice, one);
+        let difference = self.graph.sum_verbatim(Number::integer(-1), &[(Number::ONE, probability)]);
+        let near = self.call(Function::Expm1, log);
+        self.graph.choice_verbatim(is_minor, difference, near)
     }
 
     /// A factor of `term` that is a probability, and the product of the others.
