@@ -26,8 +26,15 @@ pub(super) struct Call {
 impl Call {
     pub fn new() -> Self {
         let port = Port { start: std::ptr::null_mut(), stride: 0 };
-        let arguments =
-            Arguments { rows: 0, run: 0, row: 0, at: 0, state: std::ptr::null_mut(), ports: [port; PORTS] };
+        let arguments = Arguments {
+            rows: 0,
+            run: 0,
+            row: 0,
+            at: 0,
+            state: std::ptr::null_mut(),
+            flush_mask: 0,
+            ports: [port; PORTS],
+        };
         Call { state: [[0; VECTOR]; ACCUMULATORS], arguments }
     }
 
@@ -132,6 +139,7 @@ pub(super) fn run<L: Lanes>(
     let arguments = &mut call.arguments;
     (arguments.rows, arguments.run) = (shape.rows as u64, (shape.run as i64 * bytes) as u64);
     (arguments.row, arguments.at, arguments.state) = (0, 0, state);
+    arguments.set_flush_mask();
     // SAFETY: the arguments are those of the layout.
     let is_done = unsafe { native.run::<L::Scalar>(kernel, &program.constants, arguments) };
     debug_assert!(is_done, "code that assumes nothing does all rows");

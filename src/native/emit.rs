@@ -27,6 +27,8 @@ pub struct Arguments {
     pub at: u64,
     /// A vector of 64 bytes for each accumulator.
     pub state: *mut u8,
+    /// Rows whose number, counted from 1, has none of these bits are those after which sums are added to totals.
+    pub flush_mask: u64,
     pub ports: [Port; PORTS],
 }
 
@@ -66,6 +68,14 @@ const SAVED: [Register; 6] =
 
 /// Bytes of a place in the frame, or in the state.
 pub(super) const PLACE: i64 = 64;
+
+impl Arguments {
+    /// Sets the mask for the length of a row, so that few vectors are summed up in between.
+    pub fn set_flush_mask(&mut self) {
+        let vectors = self.run.div_ceil(PLACE as u64).max(1);
+        self.flush_mask = (FLUSH_AFTER as u64 / vectors).max(1).next_power_of_two() - 1;
+    }
+}
 
 /// Where the first instruction names the address of the pool.
 pub const POOL_ADDRESS_AT: usize = 2;
@@ -211,6 +221,14 @@ impl Emitter<'_> {
         self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, AT, RDX));
         self.assembler.jump_if(When::Below, turn);
         if has_flush {
+            self.assembler.push(Instruction::with2(
+                Code::Mov_r64_rm64,
+                RDX,
+                field(offset_of!(Arguments, run)),
+            ));
+            self.assembler.push(Instruction::with2(Code::And_rm64_imm8, RDX, -vector));
+            self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, AT, RDX));
+            self.assembler.jump_if(When::NotBelow, rest);
             self.line(&trace.flush, Rate::Flush, false);
             self.assembler.jump(chunk);
         }
@@ -219,8 +237,10 @@ impl Emitter<'_> {
         self.assembler.jump_if(When::NotBelow, done);
         self.assembler.prepare_live(field(offset_of!(Arguments, run)), 32);
         self.line(&trace.turn, Rate::Turn, true);
-        self.line(&trace.flush, Rate::Flush, false);
         self.assembler.bind(done);
+        if has_flush {
+            self.flush_at_end_of_row();
+        }
         self.line(&trace.end, Rate::End, false);
         for (number, register) in self.accumulators() {
             if let Some(bits) = trace.accumulators[number].row_start {
@@ -246,6 +266,31 @@ impl Emitter<'_> {
         self.assembler.bind(exit);
         self.assembler.push(Instruction::with2(Code::Mov_rm64_r64, field(offset_of!(Arguments, at)), AT));
         self.leave(1);
+    }
+
+    /// Adds the sums of a few vectors to the totals where the end of the row reads them, after the last row, and else
+    /// after so many rows as have enough vectors.
+    fn flush_at_end_of_row(&mut self) {
+        use Register::RAX;
+        let trace = self.trace;
+        let [flush, after] = [(); 2].map(|()| self.assembler.label());
+        if !trace.is_flushed_by_row {
+            let mask = field(offset_of!(Arguments, flush_mask));
+            let row = field(offset_of!(Arguments, row));
+            self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, RAX, row));
+            self.assembler.push(Instruction::with2(Code::Add_rm64_imm8, RAX, 1));
+            self.assembler.push(Instruction::with2(
+                Code::Cmp_r64_rm64,
+                RAX,
+                field(offset_of!(Arguments, rows)),
+            ));
+            self.assembler.jump_if(When::NotBelow, flush);
+            self.assembler.push(Instruction::with2(Code::Test_rm64_r64, mask, RAX));
+            self.assembler.jump_if(When::NotZero, after);
+        }
+        self.assembler.bind(flush);
+        self.line(&trace.flush, Rate::Flush, false);
+        self.assembler.bind(after);
     }
 
     /// Returns, and keeps the accumulators.

@@ -295,6 +295,8 @@ impl Recording<'_> {
         }
         lanes.with(|trace| trace.go_on_to(Rate::Flush));
         rest.iter().for_each(|later| self.flush(lanes, later));
+        let is_of_row = |later: &Later| later.is_of_row && matches!(later.total, Total::Kept { .. });
+        lanes.with(|trace| trace.is_flushed_by_row = rest.iter().any(is_of_row));
         lanes.with(|trace| trace.go_on_to(Rate::End));
         rest.iter().filter(|later| later.is_of_row).for_each(|later| self.end(lanes, later, lane_count));
     }

@@ -49,7 +49,8 @@ fn run<T: Precision>(
     }
     ports[2].start = result.as_mut_ptr().cast();
     let run = (length * size_of::<T>()) as u64;
-    let mut arguments = Arguments { rows: 1, run, row: 0, at: 0, state: state.as_mut_ptr().cast(), ports };
+    let mut arguments =
+        Arguments { rows: 1, run, row: 0, at: 0, state: state.as_mut_ptr().cast(), flush_mask: 0, ports };
     for is_optimistic in [true, false] {
         let trace = Trace::new(is_optimistic, is_wide, 8 * size_of::<T>() as u32);
         let mut trace = Recorder::<T>::record(trace, 0, |lanes| {

@@ -173,6 +173,8 @@ pub struct Trace {
     is_in_region: bool,
     /// Whether turns have been recorded, and what follows is for after some of them, or for the end of a row.
     after: Option<Rate>,
+    /// Whether the end of a row reads what turns add up to, so that all of it must be there.
+    pub is_flushed_by_row: bool,
     /// Whether assumptions are made, or code is to be right for all values.
     pub is_optimistic: bool,
     /// Whether there are instructions that only AVX-512 has.
