@@ -13,6 +13,9 @@ const EXPONENT_LIMIT: i64 = 64;
 /// A polynomial in parts of expressions: exponents and coefficients, the terms descending.
 type Polynomial = Vec<(Vec<i64>, Number)>;
 
+/// Its terms as they are read: positions of parts with exponents, and coefficients.
+type Sparse = Vec<(Vec<(usize, i64)>, Number)>;
+
 /// The product with a sum above the bar divided by one below it, wherever the division leaves no remainder.
 ///
 /// Where the original is defined what stands below is not 0, so it may be cancelled. What is no power of something to
@@ -89,11 +92,7 @@ fn divided(graph: &mut Graph, a: NodeId, b: NodeId) -> Option<NodeId> {
 }
 
 /// The terms of a sum, each by its coefficient and the exponents of parts, which are added to `parts`.
-fn monomials(
-    graph: &Graph,
-    sum: NodeId,
-    parts: &mut Vec<NodeId>,
-) -> Option<Vec<(Vec<(usize, i64)>, Number)>> {
+fn monomials(graph: &Graph, sum: NodeId, parts: &mut Vec<NodeId>) -> Option<Sparse> {
     let (constant, terms) = graph.terms(sum);
     if terms.len() > TERM_LIMIT {
         return None;
@@ -122,7 +121,7 @@ fn monomials(
     Some(all)
 }
 
-fn dense(terms: Vec<(Vec<(usize, i64)>, Number)>, parts: usize) -> Polynomial {
+fn dense(terms: Sparse, parts: usize) -> Polynomial {
     let mut all: Polynomial = terms
         .into_iter()
         .map(|(sparse, coefficient)| {
