@@ -176,8 +176,11 @@ impl Interval {
     /// Where the values of an increasing function lie whose values at the ends are `low` and `high`, correct
     /// to a few units in the last place.
     pub fn increasing(&self, function: impl Fn(f64) -> f64) -> Self {
-        let widen = |value: f64, up: bool| {
-            if !value.is_finite() || value == 0.0 || value == 1.0 || value == -1.0 {
+        // Rounding is made good for, but for the well-known values at 0 and 1.
+        let widened = |argument: f64, up: bool| {
+            let value = function(argument);
+            let is_landmark = argument == 0.0 || argument.abs() == 1.0 || argument.is_infinite();
+            if !value.is_finite() || is_landmark && [0.0, 0.5, 1.0].contains(&value.abs()) {
                 value
             } else if up {
                 value + 1e-12 * value.abs()
@@ -186,8 +189,8 @@ impl Interval {
             }
         };
         Interval {
-            low: widen(function(self.low), false),
-            high: widen(function(self.high), true),
+            low: widened(self.low, false),
+            high: widened(self.high, true),
             low_open: self.low_open,
             high_open: self.high_open,
         }

@@ -383,6 +383,8 @@ impl Graph {
             }
         } else if interval.is_positive() || interval.is_negative() {
             return Some(self.integer(if interval.is_positive() { 1 } else { -1 }));
+        } else if self.is_zero(a) {
+            return Some(a);
         }
         let (coefficient, rest) = self.split_coefficient(a);
         let (content, rest) = if coefficient.is_one() && function == Function::Abs {

@@ -218,9 +218,42 @@ impl Graph {
                     return Some(self.select(outside, sum, otherwise));
                 }
                 self.sum_over_delta(indices, &conditions, then)
+                    .or_else(|| self.sum_of_multiples(indices, condition, then))
             }
             _ => None,
         }
+    }
+
+    /// `sum[c](if p[c] then k*a[c] else 0)` is `k*sum[c](if p[c] then a[c] else 0)`, if `k` is defined also where `p`
+    /// does not hold.
+    fn sum_of_multiples(&mut self, indices: &[IndexId], condition: NodeId, then: NodeId) -> Option<NodeId> {
+        let (coefficient, rest) = self.split_coefficient(then);
+        let factors = match self.op(rest) {
+            Op::Product => self.operands(rest).to_vec(),
+            _ if self.is_one(rest) => Vec::new(),
+            _ => vec![rest],
+        };
+        let mut around = indices.to_vec();
+        around.extend_from_slice(self.free_indices(condition));
+        around.extend_from_slice(self.free_indices(then));
+        let (mut inside, mut outside) = (Vec::new(), Vec::new());
+        for factor in factors {
+            let is_fixed = !indices.iter().any(|i| self.depends_on_index(factor, *i));
+            if is_fixed && self.is_defined_everywhere(factor, &around) {
+                outside.push(factor);
+            } else {
+                inside.push(factor);
+            }
+        }
+        if outside.is_empty() && coefficient.is_one() {
+            return None;
+        }
+        let inside = self.mul(&inside);
+        let zero = self.integer(0);
+        let body = self.select(condition, inside, zero);
+        outside.push(self.reduce(Reduction::Sum, indices, body, None));
+        let product = self.mul(&outside);
+        Some(self.scale(&coefficient, product))
     }
 
     /// `sum[c](if c == e and … then a else 0)` has one term, that at `c = e`, if `e` is in range.

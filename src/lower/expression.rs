@@ -56,8 +56,12 @@ impl Lowering<'_> {
                     let exponent = self.number(exponent);
                     return self.graph.function(Function::Exp, &[exponent]);
                 }
-                let base = self.number(base);
+                let (base, span) = (self.number(base), base.span);
                 let exponent = self.number(exponent);
+                // `0^(-1)` is `1/0`.
+                if self.graph.is_zero(base) && self.graph.interval(exponent).is_negative() {
+                    return self.reciprocal(base, span);
+                }
                 self.graph.power(base, exponent)
             }
             ExpressionKind::Absolute(inner) => {

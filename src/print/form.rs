@@ -257,6 +257,15 @@ impl Form {
                     Err(below) => Err(Form::Quotient(Box::new(above), Box::new(below))),
                 },
             },
+            // Of a sum of products the sign is found in front when it is read. `1 - p` is left alone: it is a weight.
+            Form::Reduction { name: name @ ("sum" | "mean"), binders, filter, body } => {
+                let is_turnable =
+                    matches!(&*body, Form::Product(factors) if factors.iter().any(is_plain_difference));
+                match if is_turnable { body.turned(false) } else { Err(*body) } {
+                    Ok(body) => Ok(Form::Reduction { name, binders, filter, body: Box::new(body) }),
+                    Err(body) => Err(Form::Reduction { name, binders, filter, body: Box::new(body) }),
+                }
+            }
             Form::If(parts) => {
                 let [condition, then, otherwise] = *parts;
                 if otherwise == Form::Number(Number::ZERO) {
@@ -289,4 +298,10 @@ impl Form {
             _ => Tightness::Atom,
         }
     }
+}
+
+/// A difference without a number in it.
+fn is_plain_difference(form: &Form) -> bool {
+    matches!(form, Form::Sum(terms) if terms.iter().any(|(negative, _)| *negative)
+        && !terms.iter().any(|(_, term)| matches!(term, Form::Number(_))))
 }

@@ -179,13 +179,15 @@ impl Converter<'_> {
                     None => complete = false,
                 }
             }
-            // A filtered sum divided by the length is not a filtered mean.
-            let is_filtered = self.graph.op(self.graph.operands(*factor)[0]) == Op::If;
+            // A filtered sum divided by the length is not a filtered mean; a number of elements is their share.
+            let body = self.graph.operands(*factor)[0];
+            let is_filtered = self.graph.op(body) == Op::If && !is_bracket(self.graph, body);
             if complete
                 && !is_filtered
-                && let (negative, Form::Reduction { binders, filter, body, .. }) =
+                && let (negative, Form::Reduction { name, binders, filter, body }) =
                     self.reduction(Reduction::Sum, *factor)
             {
+                let body = if name == "count" { Box::new(Form::Iverson(body)) } else { body };
                 let mean = Form::Reduction { name: "mean", binders, filter, body };
                 return (rest, vec![if negative { mean.negated() } else { mean }]);
             }
@@ -308,6 +310,13 @@ impl Fraction {
         }
         if self.negative { form.negated() } else { form }
     }
+}
+
+/// `[c]`: 1 or 0.
+fn is_bracket(graph: &Graph, node: NodeId) -> bool {
+    graph.op(node) == Op::If
+        && graph.is_one(graph.operands(node)[1])
+        && graph.is_zero(graph.operands(node)[2])
 }
 
 fn number_power(base: Form, exponent: &Number) -> Form {

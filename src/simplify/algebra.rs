@@ -17,12 +17,17 @@ const POWER_LIMIT: i64 = 2;
 
 /// The product or sum of products with every sum in it multiplied out.
 pub(super) fn expanded(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
+    expanded_up_to(graph, node, POWER_LIMIT)
+}
+
+/// The same with powers of sums multiplied out up to a largest exponent: 1 leaves all of them as they are.
+fn expanded_up_to(graph: &mut Graph, node: NodeId, largest: i64) -> Option<NodeId> {
     let (constant, terms) = graph.terms(node);
     let mut all: Vec<(Number, NodeId)> = Vec::new();
     let mut total = constant;
     let mut changed = false;
     for (coefficient, term) in terms {
-        match expanded_product(graph, term) {
+        match expanded_product(graph, term, largest) {
             Some((inner_constant, inner)) => {
                 changed = true;
                 total = total.checked_add(&inner_constant.checked_mul(&coefficient)?)?;
@@ -78,7 +83,11 @@ pub(super) fn distributed(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
 }
 
 /// A product over its sums; `None` where there is no sum to multiply out.
-fn expanded_product(graph: &mut Graph, node: NodeId) -> Option<(Number, Vec<(Number, NodeId)>)> {
+fn expanded_product(
+    graph: &mut Graph,
+    node: NodeId,
+    largest: i64,
+) -> Option<(Number, Vec<(Number, NodeId)>)> {
     let factors = match graph.op(node) {
         Op::Product => graph.operands(node).to_vec(),
         Op::Power => vec![node],
@@ -91,7 +100,7 @@ fn expanded_product(graph: &mut Graph, node: NodeId) -> Option<(Number, Vec<(Num
             (Op::Linear, _) => sums.push(factor),
             (Op::Power, &[base, exponent]) if graph.op(base) == Op::Linear => {
                 match graph.as_constant(exponent).and_then(Number::to_i64) {
-                    Some(n) if (2..=POWER_LIMIT).contains(&n) => sums.extend((0..n).map(|_| base)),
+                    Some(n) if (2..=largest).contains(&n) => sums.extend((0..n).map(|_| base)),
                     _ => others.push(factor),
                 }
             }
@@ -104,6 +113,9 @@ fn expanded_product(graph: &mut Graph, node: NodeId) -> Option<(Number, Vec<(Num
     let rest = graph.mul(&others);
     let mut result: Vec<(Number, NodeId)> = vec![(Number::ONE, rest)];
     for sum in sums {
+        if is_long(graph, sum, EXPANSION_LIMIT) {
+            return None;
+        }
         let (constant, terms) = graph.terms(sum);
         if result.len() * (terms.len() + usize::from(!constant.is_zero())) > EXPANSION_LIMIT {
             return None;
@@ -121,6 +133,12 @@ fn expanded_product(graph: &mut Graph, node: NodeId) -> Option<(Number, Vec<(Num
     }
     let node = graph.linear(Number::ZERO, &result);
     Some(graph.terms(node))
+}
+
+/// Whether a sum has more than so many terms: looked at before they are gone through, as a long sum may be part of very
+/// many products.
+fn is_long(graph: &Graph, sum: NodeId, limit: usize) -> bool {
+    graph.operands(sum).len() > 2 * limit + 1
 }
 
 /// The factors of a term: base, exponent. A choice `if c then a else 0` has the factors of `a` and `[c]`.
@@ -168,15 +186,39 @@ fn factors(graph: &mut Graph, term: NodeId) -> Vec<(NodeId, NodeId)> {
         .collect()
 }
 
+/// Factors with `exp(-z)` as `1/exp(z)`; elements of a softmax stay as they are.
+fn quotient_factors(graph: &mut Graph, factors: &[(NodeId, NodeId)]) -> Vec<(NodeId, NodeId)> {
+    let mut all = factors.to_vec();
+    for (base, exponent) in &mut all {
+        let (Op::Function(Function::Exp), &[argument]) = (graph.op(*base), graph.operands(*base)) else {
+            continue;
+        };
+        if is_shifted(graph, argument) {
+            continue;
+        }
+        let (coefficient, rest) = graph.split_coefficient(argument);
+        let content = if coefficient.is_one() { graph.split_content(rest).0 } else { coefficient };
+        if content.is_negative() {
+            let opposite = graph.neg(argument);
+            *base = graph.function(Function::Exp, &[opposite]);
+            *exponent = graph.neg(*exponent);
+        }
+    }
+    all
+}
+
+/// Whether the total of a softmax is among the terms of `argument`.
+fn is_shifted(graph: &Graph, argument: NodeId) -> bool {
+    graph.operands(argument).iter().any(|o| matches!(graph.op(*o), Op::Reduce(Reduction::LogSumExp, _)))
+}
+
 /// A product of softmax elements, which is one exponential in canonical form: `exp(a + b - 2*logsumexp(z))` is
 /// `exp(a - logsumexp(z))*exp(b - logsumexp(z))`.
 fn softmax_factors(graph: &mut Graph, node: NodeId) -> Option<Vec<(NodeId, NodeId)>> {
     let (Op::Function(Function::Exp), &[argument]) = (graph.op(node), graph.operands(node)) else {
         return None;
     };
-    let has_total =
-        graph.operands(argument).iter().any(|o| matches!(graph.op(*o), Op::Reduce(Reduction::LogSumExp, _)));
-    if !has_total {
+    if !is_shifted(graph, argument) {
         return None;
     }
     // `(a + b)/tau` is two terms.
@@ -199,11 +241,11 @@ fn softmax_factors(graph: &mut Graph, node: NodeId) -> Option<Vec<(NodeId, NodeI
 /// Sums with a factor that several terms share taken out of them: one proposal for each way to do so. Of the factors
 /// that not all terms share, the first `most` are tried.
 pub(super) fn factored(graph: &mut Graph, node: NodeId, most: usize) -> Vec<NodeId> {
-    if graph.op(node) != Op::Linear {
+    if graph.op(node) != Op::Linear || is_long(graph, node, TERM_LIMIT) {
         return Vec::new();
     }
     let (constant, terms) = graph.terms(node);
-    if terms.len() < 2 && constant.is_zero() || terms.len() > TERM_LIMIT {
+    if terms.len() < 2 && constant.is_zero() {
         return Vec::new();
     }
     let parts: Vec<Vec<(NodeId, NodeId)>> = terms.iter().map(|(_, t)| factors(graph, *t)).collect();
@@ -372,17 +414,28 @@ fn divided(
     Some(graph.linear(constant.clone(), &outside))
 }
 
-/// The sum over its common denominator, with the numerator multiplied out.
+/// The sum over its common denominator, with the numerator multiplied out: with powers of sums in it, and without.
 ///
 /// Where the original is defined no denominator is 0, so nothing is lost by multiplying with them.
-pub(super) fn over_common_denominator(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
-    if graph.op(node) != Op::Linear {
+pub(super) fn over_common_denominator(graph: &mut Graph, node: NodeId) -> Vec<NodeId> {
+    let Some((below, numerator)) = common_denominator(graph, node) else { return Vec::new() };
+    let mut numerators = vec![numerator];
+    for largest in [1, POWER_LIMIT] {
+        numerators.extend(expanded_up_to(graph, numerator, largest));
+    }
+    numerators.dedup();
+    if numerators.len() > 1 {
+        numerators.remove(0);
+    }
+    numerators.into_iter().map(|numerator| graph.mul(&[below, numerator])).collect()
+}
+
+/// What stands below all of a sum, and what then stands above.
+fn common_denominator(graph: &mut Graph, node: NodeId) -> Option<(NodeId, NodeId)> {
+    if graph.op(node) != Op::Linear || is_long(graph, node, TERM_LIMIT) {
         return None;
     }
     let (constant, terms) = graph.terms(node);
-    if terms.len() > TERM_LIMIT {
-        return None;
-    }
     let mut denominators: Vec<(NodeId, i64)> = Vec::new();
     let (mut guarded, mut unguarded): (Vec<NodeId>, Vec<NodeId>) = (Vec::new(), Vec::new());
     for (_, term) in &terms {
@@ -426,28 +479,29 @@ pub(super) fn over_common_denominator(graph: &mut Graph, node: NodeId) -> Option
         numerator.push((constant, multiplier));
     }
     let numerator = graph.linear(Number::ZERO, &numerator);
-    let numerator = expanded(graph, numerator).unwrap_or(numerator);
-    below.push(numerator);
-    Some(graph.mul(&below))
+    Some((graph.mul(&below), numerator))
 }
 
 /// A product with a sum in it, where what stands beside the sum cancels what stands below its terms: `p*(a + b/p)` is
 /// `a*p + b`, and `1/(e*(a + b/e))` is `1/(a*e + b)`.
+///
+/// An exponential of a negative is one below the bar, but in differences, which are accurate with it.
 pub(super) fn cancelled(graph: &mut Graph, node: NodeId) -> Vec<NodeId> {
-    let own = factors(graph, node);
+    let plain = factors(graph, node);
+    let turned = quotient_factors(graph, &plain);
     let mut proposals = Vec::new();
-    for (at, (sum, exponent)) in own.iter().enumerate() {
+    for (at, (sum, exponent)) in plain.iter().enumerate() {
         let is_unit = graph.as_constant(*exponent).is_some_and(Number::is_unit);
-        if graph.op(*sum) != Op::Linear || !is_unit {
+        if graph.op(*sum) != Op::Linear || !is_unit || is_long(graph, *sum, TERM_LIMIT) {
             continue;
         }
         // 1 above the bar, -1 below it.
         let side = if graph.is_one(*exponent) { 1 } else { -1 };
         let (constant, terms) = graph.terms(*sum);
-        if terms.len() > TERM_LIMIT {
-            continue;
-        }
-        let below = denominators(graph, &terms);
+        let has_one_sign = terms.iter().all(|(c, _)| c.is_negative()) && !constant.is_positive()
+            || terms.iter().all(|(c, _)| c.is_positive()) && !constant.is_negative();
+        let own = if has_one_sign { &turned } else { &plain };
+        let below = denominators(graph, &terms, has_one_sign);
         let (mut multiplier, mut rest) = (Vec::new(), Vec::new());
         for (n, (base, exponent)) in own.iter().enumerate() {
             if n == at {
@@ -489,13 +543,17 @@ pub(super) fn cancelled(graph: &mut Graph, node: NodeId) -> Vec<NodeId> {
 }
 
 /// The lowest power of each base that stands below one of `terms`.
-fn denominators(graph: &mut Graph, terms: &[(Number, NodeId)]) -> Vec<(NodeId, i64)> {
+fn denominators(graph: &mut Graph, terms: &[(Number, NodeId)], has_one_sign: bool) -> Vec<(NodeId, i64)> {
     let mut below: Vec<(NodeId, i64)> = Vec::new();
     for (_, term) in terms {
         if guard(graph, *term).is_some() {
             continue;
         }
-        for (base, exponent) in factors(graph, *term) {
+        let mut own = factors(graph, *term);
+        if has_one_sign {
+            own = quotient_factors(graph, &own);
+        }
+        for (base, exponent) in own {
             let exponent = graph.as_constant(exponent).and_then(Number::to_i64);
             let Some(n) = exponent.filter(|n| *n < 0) else { continue };
             match below.iter_mut().find(|(known, _)| *known == base) {

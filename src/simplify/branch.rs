@@ -15,8 +15,23 @@ pub(super) fn informed(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
     (informed != node).then_some(informed)
 }
 
+/// How often a branch is gone through: `min(b, max(a, x))` is settled from the outside in.
+const SETTLING_LIMIT: usize = 3;
+
 /// `node` where `known` holds and `false_here` does not.
 fn under(graph: &mut Graph, node: NodeId, known: NodeId, false_here: NodeId) -> NodeId {
+    let mut current = node;
+    for _ in 0..SETTLING_LIMIT {
+        let next = under_once(graph, current, known, false_here);
+        if next == current {
+            break;
+        }
+        current = next;
+    }
+    current
+}
+
+fn under_once(graph: &mut Graph, node: NodeId, known: NodeId, false_here: NodeId) -> NodeId {
     let facts: Vec<NodeId> = match graph.op(known) {
         Op::And => graph.operands(known).to_vec(),
         _ => vec![known],
@@ -24,9 +39,9 @@ fn under(graph: &mut Graph, node: NodeId, known: NodeId, false_here: NodeId) -> 
     let mut replacements: Map<NodeId, NodeId> = Map::default();
     let (yes, no) = (graph.truth(true), graph.truth(false));
     replacements.insert(false_here, no);
-    for fact in facts {
-        replacements.insert(fact, yes);
-        let opposite = graph.not(fact);
+    for fact in &facts {
+        replacements.insert(*fact, yes);
+        let opposite = graph.not(*fact);
         replacements.insert(opposite, no);
     }
     // A maximum is settled by an inequality between its arguments.
@@ -45,7 +60,7 @@ fn under(graph: &mut Graph, node: NodeId, known: NodeId, false_here: NodeId) -> 
                 loser,
                 winner,
             );
-            if wins == known || strictly == known {
+            if facts.contains(&wins) || facts.contains(&strictly) {
                 replacements.insert(part, winner);
             }
         }

@@ -116,7 +116,9 @@ fn cost_of_product(graph: &Graph, factors: &[NodeId]) -> usize {
     cost -= exponents.windows(2).filter(|pair| pair[0] == pair[1]).count();
     // A sum divided by the lengths of its axes is a mean.
     for factor in factors {
-        if let Op::Reduce(Reduction::Sum, list) = graph.op(*factor) {
+        if let Op::Reduce(Reduction::Sum, list) = graph.op(*factor)
+            && !is_filtered(graph, graph.operands(*factor)[0])
+        {
             let lengths = graph.bound_indices(list).iter().filter_map(|i| graph.index_entry(*i).range);
             let highs: Vec<NodeId> = lengths.filter(|r| graph.is_zero(r.low)).map(|r| r.high).collect();
             let is_length = |f: &&NodeId| is_inverse(graph, **f) && highs.contains(&graph.operands(**f)[0]);
@@ -127,6 +129,11 @@ fn cost_of_product(graph: &Graph, factors: &[NodeId]) -> usize {
         }
     }
     cost
+}
+
+/// Whether the body of a sum is printed with a filter: that is no mean, unless it only counts.
+fn is_filtered(graph: &Graph, body: NodeId) -> bool {
+    graph.op(body) == Op::If && !graph.is_one(graph.operands(body)[1])
 }
 
 fn factors_of(coefficient: &Number) -> usize {
@@ -217,6 +224,12 @@ fn is_turnable(graph: &Graph, node: NodeId) -> bool {
             .operands(node)
             .iter()
             .any(|f| is_difference(*f) || is_inverse(graph, *f) && is_difference(graph.operands(*f)[0])),
+        // `-sum[k](a*(b - c))` is `sum[k](a*(c - b))`; `1 - p` is left alone.
+        Op::Reduce(Reduction::Sum, _) => {
+            let body = graph.operands(node)[0];
+            let is_plain = |f: &NodeId| is_difference(*f) && graph.is_zero(graph.operands(*f)[0]);
+            graph.op(body) == Op::Product && graph.operands(body).iter().any(is_plain)
+        }
         Op::Linear => is_difference(node),
         Op::Power => is_inverse(graph, node) && is_difference(graph.operands(node)[0]),
         _ => false,
@@ -225,6 +238,9 @@ fn is_turnable(graph: &Graph, node: NodeId) -> bool {
 
 /// How many nodes are looked at to compare two expressions.
 const COMPARISON_LIMIT: usize = 400;
+
+/// The operands from which on a part that both have is looked up rather than gone through.
+const MANY: usize = 64;
 
 /// By how much one expression is longer than another: first in operations as printed, then in operations of which equal
 /// ones are counted once, then in parts that the input did not have.
@@ -247,6 +263,8 @@ pub(super) struct Costs {
     own: Vec<Option<Own>>,
     /// What is still to be looked at, with the expressions that reach it.
     pending: BinaryHeap<(NodeId, u8)>,
+    /// Sums and products of many that both expressions have.
+    long: Vec<NodeId>,
     /// Expressions in indices that were counted: the same at other indices is printed by the same name.
     seen: Vec<(Look, u8)>,
 }
@@ -268,7 +286,13 @@ const BOTH: u8 = FIRST | SECOND;
 
 impl Costs {
     pub fn new(graph: &Graph) -> Self {
-        Costs { first_new: graph.len(), own: Vec::new(), pending: BinaryHeap::new(), seen: Vec::new() }
+        Costs {
+            first_new: graph.len(),
+            own: Vec::new(),
+            pending: BinaryHeap::new(),
+            long: Vec::new(),
+            seen: Vec::new(),
+        }
     }
 
     /// By how much `first` is longer than `second`.
@@ -283,6 +307,22 @@ impl Costs {
         first: NodeId,
         second: NodeId,
     ) -> Difference {
+        self.compare(graph, sharing, first, second, COMPARISON_LIMIT)
+    }
+
+    /// By how many operations `first` is longer than `second`, each by itself.
+    pub fn difference_of_wholes(&mut self, graph: &Graph, first: NodeId, second: NodeId) -> i64 {
+        self.compare(graph, &Sharing::default(), first, second, usize::MAX).operations
+    }
+
+    fn compare(
+        &mut self,
+        graph: &Graph,
+        sharing: &Sharing,
+        first: NodeId,
+        second: NodeId,
+        limit: usize,
+    ) -> Difference {
         if first == second {
             return Difference::NONE;
         }
@@ -290,10 +330,11 @@ impl Costs {
         total.operations = self.alone(graph, first) - self.alone(graph, second);
         self.pending.clear();
         self.seen.clear();
+        self.long.clear();
         self.pending.push((first, FIRST));
         self.pending.push((second, SECOND));
         let mut exclusive = 2;
-        for _ in 0..COMPARISON_LIMIT {
+        for _ in 0..limit {
             let Some((node, mut reached)) = self.pending.pop() else { break };
             exclusive -= usize::from(reached != BOTH);
             while let Some(&(same, more)) = self.pending.peek()
@@ -302,6 +343,9 @@ impl Costs {
                 self.pending.pop();
                 exclusive -= usize::from(more != BOTH);
                 reached |= more;
+            }
+            if reached != BOTH && self.long.iter().any(|long| has_operand(graph, *long, node)) {
+                reached = BOTH;
             }
             let own = self.of_node(graph, node);
             if reached != BOTH {
@@ -319,6 +363,9 @@ impl Costs {
                 }
             } else if exclusive == 0 {
                 break;
+            } else if graph.operands(node).len() > MANY && has_sorted_operands(graph, node) {
+                self.long.push(node);
+                continue;
             }
             for operand in graph.operands(node) {
                 if !is_free(graph, *operand) {
@@ -384,6 +431,27 @@ impl Costs {
         let own = Own { operations: operations.min(9999) as u16, alone: own.min(9999) as u16, is_short };
         self.own[node.position()] = Some(own);
         own
+    }
+}
+
+fn has_sorted_operands(graph: &Graph, node: NodeId) -> bool {
+    matches!(graph.op(node), Op::Linear | Op::Product)
+}
+
+/// Whether `part` is a term or factor of a canonical sum or product, which has them in the order of their ids.
+fn has_operand(graph: &Graph, node: NodeId, part: NodeId) -> bool {
+    let operands = graph.operands(node);
+    match graph.op(node) {
+        Op::Linear => {
+            let at = |n: usize| operands[2 + 2 * n];
+            let (mut low, mut high) = (0, (operands.len() - 1) / 2);
+            while low < high {
+                let middle = (low + high) / 2;
+                if at(middle) < part { low = middle + 1 } else { high = middle }
+            }
+            low < (operands.len() - 1) / 2 && at(low) == part
+        }
+        _ => operands.binary_search(&part).is_ok(),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::cost::{Costs, Difference};
 use super::rule::{Stage, rules_for};
 use super::sharing::Sharing;
-use super::{Fact, Step, algebra, branch, guard, matcher, sums};
+use super::{Fact, Step, algebra, branch, guard, matcher, powers, quotient, sums};
 use crate::graph::{Graph, Map, NodeId, Op};
 
 /// The most nodes that are looked at.
@@ -57,20 +57,77 @@ impl<'g> Simplifier<'g> {
     pub fn run(&mut self, roots: &[NodeId]) -> Vec<NodeId> {
         self.runs += 1;
         let mut current = roots.to_vec();
-        let mut best = (self.costs.total(self.graph, &current), current.clone(), self.log.len());
+        let mut best = (current.clone(), self.log.len());
         for _ in 0..ROUND_LIMIT {
             let next = self.round(&current);
             if next == current {
                 break;
             }
             current = next;
-            let total = self.costs.total(self.graph, &current);
-            if total <= best.0 {
-                best = (total, current.clone(), self.log.len());
+            if !self.is_longer(&current, &best.0) {
+                best = (current.clone(), self.log.len());
             }
         }
-        self.log.truncate(best.2);
-        best.1
+        self.log.truncate(best.1);
+        best.0
+    }
+
+    /// Whether the expressions `a` have more operations together than `b`. Of single ones only what differs is looked
+    /// at, so that many gradients with a long part in common are simplified in the time that they take to be read.
+    fn is_longer(&mut self, a: &[NodeId], b: &[NodeId]) -> bool {
+        match (a, b) {
+            (&[a], &[b]) => self.costs.difference_of_wholes(self.graph, a, b) > 0,
+            _ => self.total(a) > self.total(b),
+        }
+    }
+
+    /// `roots`, as short as they get otherwise, by the rules that are used last.
+    pub fn last(&mut self, roots: Vec<NodeId>) -> Vec<NodeId> {
+        let reachable = self.graph.reachable(&roots);
+        self.sharing.look(self.graph, &roots, reachable.clone());
+        let mut done: Map<NodeId, NodeId> = Map::default();
+        for node in reachable {
+            let operands: Vec<NodeId> =
+                self.graph.operands(node).iter().map(|o| done.get(o).copied().unwrap_or(*o)).collect();
+            let is_same = operands == self.graph.operands(node);
+            let rebuilt = if is_same { node } else { self.graph.rebuild(node, &operands) };
+            let mark = self.log.len();
+            self.sharing.rewrite(node);
+            let mut result = rebuilt;
+            if let Some(after) = self.last_form(rebuilt)
+                && self.difference(after, rebuilt).operations < 0
+            {
+                result = after;
+            } else {
+                self.log.truncate(mark);
+            }
+            if result != node {
+                self.sharing.became(node, result);
+                done.insert(node, result);
+            }
+        }
+        roots.into_iter().map(|root| done.get(&root).copied().unwrap_or(root)).collect()
+    }
+
+    /// What the rules that are used last make of a node or, of a product of a sum, of the terms that it multiplies out
+    /// to.
+    fn last_form(&mut self, node: NodeId) -> Option<NodeId> {
+        if let Some(after) = self.by_rule(node, Stage::Last) {
+            return Some(after);
+        }
+        if self.graph.op(node) != Op::Product {
+            return None;
+        }
+        let expanded = algebra::expanded(self.graph, node)?;
+        self.log.push(Step::new("multiply_out", node, expanded));
+        let (constant, mut terms) = self.graph.terms(expanded);
+        let mut is_rewritten = false;
+        for (_, term) in &mut terms {
+            if let Some(after) = self.by_rule(*term, Stage::Last) {
+                (*term, is_rewritten) = (after, true);
+            }
+        }
+        is_rewritten.then(|| self.graph.linear(constant, &terms))
     }
 
     /// The operations of `roots` together.
@@ -186,13 +243,23 @@ impl<'g> Simplifier<'g> {
             Op::Linear => {
                 propose("common_factor", &mut algebra::factored(graph, node, FACTOR_LIMIT).into_iter());
                 propose("common_denominator", &mut algebra::over_common_denominator(graph, node).into_iter());
-                propose("multiply_out", &mut algebra::expanded(graph, node).into_iter());
-                propose("multiply_in", &mut algebra::distributed(graph, node).into_iter());
+                let expanded = algebra::expanded(graph, node);
+                let distributed = algebra::distributed(graph, node).filter(|sum| Some(*sum) != expanded);
+                propose("multiply_out", &mut expanded.into_iter());
+                propose("multiply_in", &mut distributed.into_iter());
+                // What is then common to all terms may leave others in common.
+                for sum in expanded.into_iter().chain(distributed) {
+                    if graph.operands(sum).len() <= SHORT_SUM {
+                        propose("common_factor", &mut algebra::factored(graph, sum, 0).into_iter());
+                    }
+                }
                 propose("sums_joined", &mut sums::joined(graph, node).into_iter());
                 propose("common_guard", &mut guard::common(graph, node).into_iter());
             }
             Op::Product => {
                 propose("cancel", &mut algebra::cancelled(graph, node).into_iter());
+                propose("exact_quotient", &mut quotient::exact(graph, node).into_iter());
+                propose("powers_gathered", &mut powers::gathered(graph, node).into_iter());
                 propose("multiply_out", &mut algebra::expanded(graph, node).into_iter());
                 propose("choices_merged", &mut branch::merged(graph, node).into_iter());
                 propose("product_into_choice", &mut branch::distributed(graph, node).into_iter());
@@ -249,6 +316,16 @@ impl<'g> Simplifier<'g> {
     fn polished(&mut self, node: NodeId) -> NodeId {
         let operands = self.graph.operands(node).to_vec();
         match self.graph.op(node) {
+            // `-a*b` as well.
+            Op::Linear
+                if operands.len() == 3
+                    && self.graph.is_zero(operands[0])
+                    && self.graph.op(operands[2]) == Op::Product =>
+            {
+                let better = self.polished(operands[2]);
+                let (coefficient, _) = self.graph.split_coefficient(node);
+                if better == operands[2] { self.once(node) } else { self.graph.scale(&coefficient, better) }
+            }
             Op::Product | Op::If => {
                 let better: Vec<NodeId> = operands.iter().map(|o| self.once(*o)).collect();
                 if better == operands { node } else { self.graph.rebuild(node, &better) }
@@ -305,6 +382,7 @@ impl<'g> Simplifier<'g> {
             }
             Op::Product => {
                 propose("cancel", &mut algebra::cancelled(graph, node).into_iter());
+                propose("exact_quotient", &mut quotient::exact(graph, node).into_iter());
                 let expanded = algebra::expanded(graph, node);
                 if let Some(expanded) = expanded.filter(|e| graph.operands(*e).len() <= SHORT_SUM) {
                     propose("multiply_out", &mut [expanded].into_iter());

@@ -12,7 +12,9 @@ mod engine;
 mod guard;
 mod matcher;
 mod names;
+mod powers;
 mod prove;
+mod quotient;
 mod rule;
 mod sharing;
 mod sums;
@@ -71,7 +73,8 @@ pub fn simplify(graph: &mut Graph, node: NodeId) -> Simplified {
 /// The shortest form of each of `nodes`, alone; faster than one by one where they are parts of one another.
 pub fn simplify_each(graph: &mut Graph, nodes: &[NodeId]) -> Vec<NodeId> {
     let mut simplifier = Simplifier::new(graph);
-    nodes.iter().map(|node| simplifier.run(&[*node])[0]).collect()
+    let short = nodes.iter().map(|node| simplifier.run(&[*node])[0]).collect();
+    simplifier.last(short)
 }
 
 /// The shortest forms of several expressions that belong together, such as the gradients of one loss.
@@ -90,6 +93,9 @@ pub fn simplify_all(graph: &mut Graph, nodes: &[NodeId]) -> Vec<Simplified> {
             log = std::mem::take(&mut simplifier.log);
         }
     }
+    let mut simplifier = Simplifier::new(graph);
+    let results = simplifier.last(results);
+    log.append(&mut simplifier.log);
     let steps = Arc::new(log);
     nodes.iter().zip(results).map(|(start, node)| Simplified::new(graph, *start, node, &steps)).collect()
 }

@@ -11,6 +11,8 @@ pub const ALGEBRA: &[(&str, &str)] = &[
     ("multiply_out", "A product of sums as a sum of products."),
     ("multiply_in", "One sum of a product multiplied out, so that its terms can meet others."),
     ("cancel", "What stands beside a sum cancels what stands below its terms."),
+    ("exact_quotient", "A sum that is a multiple of the sum below it: the quotient of the two polynomials."),
+    ("powers_gathered", "A power of a product takes in that product where it stands beside it."),
     ("sums_joined", "Sums over the same indices are one sum."),
     ("sum_split", "A sum of sums is taken term by term."),
     ("sum_of_simplex", "A simplex sums to 1 over its last axis."),

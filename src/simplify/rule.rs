@@ -16,6 +16,8 @@ pub enum Use {
     OnResults,
     /// Where it makes the result shorter.
     IfShorter,
+    /// The same once nothing else shortens the result: for forms that would hide what they share with others.
+    AtLast,
 }
 
 /// The files of rules, in the order in which they are tried.
@@ -23,6 +25,7 @@ const FILES: &[(&str, Use, &str)] = &[
     ("exponential", Use::Everywhere, include_str!("rules/exponential.loss")),
     ("piecewise", Use::OnResults, include_str!("rules/piecewise.loss")),
     ("shared", Use::IfShorter, include_str!("rules/shared.loss")),
+    ("last", Use::AtLast, include_str!("rules/last.loss")),
 ];
 
 /// A rewrite rule: what matches `before` becomes `after` where `guard` can be proved.
@@ -87,7 +90,7 @@ pub(super) fn rules_for(stage: Stage, op: Op) -> &'static [&'static Rule] {
         let mut sorted = Sorted::new();
         for rule in rules() {
             let sort = discriminant(&rule.graph.op(rule.before));
-            for stage in [Stage::Loss, Stage::Result, Stage::Proposal] {
+            for stage in [Stage::Loss, Stage::Result, Stage::Proposal, Stage::Last] {
                 if !stage.takes(rule.kind) {
                     continue;
                 }
@@ -112,14 +115,17 @@ pub(super) enum Stage {
     Result,
     /// Those that propose another form of a derivative.
     Proposal,
+    /// Those that propose another form of a result.
+    Last,
 }
 
 impl Stage {
     fn takes(self, kind: Use) -> bool {
         match self {
             Stage::Loss => kind == Use::Everywhere,
-            Stage::Result => kind != Use::IfShorter,
+            Stage::Result => matches!(kind, Use::Everywhere | Use::OnResults),
             Stage::Proposal => kind == Use::IfShorter,
+            Stage::Last => kind == Use::AtLast,
         }
     }
 }

@@ -72,6 +72,7 @@ const FAULTS: &[(&str, &[&str], &str)] = &[
     ("missing equals", &["grad", "loss f(x) x"], ""),
     ("empty where", &["grad", "x where"], ""),
     ("division by zero", &["grad", "x/0"], ""),
+    ("division by a power of zero", &["grad", "x + 0^(-1)"], ""),
     ("several mistakes", &["-f", "several.loss", "list"], ""),
     ("unknown loss", &["grad", "focla"], ""),
     ("unknown input", &["grad", "focal", "--wrt", "q"], ""),

@@ -26,6 +26,14 @@ fn absolute_value_and_sign() {
     check("floor(x) + round(x)", &[1.5], &[0.0]);
 }
 
+/// On an edge of a declared domain what has one sign is differentiated as what it is there, however it is spelled.
+#[test]
+fn what_has_one_sign_has_no_kink_on_the_edge() {
+    check("loss f(x in (-inf,0]) = |x|", &[0.0], &[-1.0]);
+    check("loss f(x in (-inf,0]) = |logit(sigmoid(x))|", &[0.0], &[-1.0]);
+    check("loss f(x in [0,inf)) = |logit(sigmoid(x))|", &[0.0], &[1.0]);
+}
+
 #[test]
 fn numbers_take_the_whole_tie() {
     check("max(0, x)", &[0.0], &[0.0]);

@@ -30,5 +30,6 @@ mod rules;
 mod soundness;
 mod stable;
 mod steps;
+mod stochastic;
 mod tidy;
 mod vector;

@@ -119,12 +119,12 @@ fn every_rule_refines() {
 fn every_rule_fires_on_its_own_left_side() {
     for rule in rules() {
         let mut graph = rule.graph.clone();
-        // Guarded names become numbers that satisfy the usual guards.
+        // Guarded names become different numbers that satisfy the usual guards.
         let mut replacements: std::collections::HashMap<NodeId, NodeId, _> = Default::default();
         if let Some(guard) = rule.guard {
-            for name in names(&graph, guard) {
+            for (at, name) in names(&graph, guard).into_iter().enumerate() {
                 let id = graph.find_variable(&name).unwrap();
-                let number = graph.integer(if name == "n" { -2 } else { 2 });
+                let number = graph.integer(if name == "n" { -2 } else { 2 + at as i64 });
                 let access = graph.access(id, &[]);
                 replacements.insert(access, number);
             }
