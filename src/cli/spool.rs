@@ -6,7 +6,7 @@ use std::path::Path;
 use tempfile::SpooledTempFile;
 
 /// Bytes that are kept in memory.
-const IN_MEMORY: usize = 32 << 20;
+const IN_MEMORY: usize = 8 << 20;
 
 /// Elements that are read at a time.
 const BLOCK: usize = 1 << 13;

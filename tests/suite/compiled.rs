@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 type Inputs<T> = BTreeMap<String, ArrayD<T>>;
 
 /// Inputs with `batch` elements, each drawn anew.
-fn batched<T: Real>(loss: &Loss, draw: &mut Draw, length: usize, batch: usize) -> Inputs<T> {
+pub fn batched<T: Real>(loss: &Loss, draw: &mut Draw, length: usize, batch: usize) -> Inputs<T> {
     let one = inputs::<T>(loss, draw, length);
     let all: Vec<Inputs<T>> = (0..batch).map(|_| inputs(loss, draw, length)).collect();
     let names = one.into_iter();
@@ -37,7 +37,7 @@ fn near<T: Real>(a: T, b: T, most: f64) -> bool {
 }
 
 /// The compiled results on every level with one and two threads, against the reference evaluator's.
-fn check<T: Precision>(what: &str, loss: &Loss, at: &Inputs<T>, reduction: Reduction) {
+pub fn check<T: Precision>(what: &str, loss: &Loss, at: &Inputs<T>, reduction: Reduction) {
     let gradients: Vec<String> = loss.differentiable_inputs().iter().map(ToString::to_string).collect();
     let evaluator = |reference| {
         let request = Request {
