@@ -37,7 +37,7 @@ fn near<T: Real>(a: T, b: T, most: f64) -> bool {
 }
 
 /// The compiled results on every level with one and two threads, against the reference evaluator's.
-pub fn check<T: Precision>(what: &str, loss: &Loss, at: &Inputs<T>, reduction: Reduction) {
+fn check<T: Precision>(what: &str, loss: &Loss, at: &Inputs<T>, reduction: Reduction) {
     let gradients: Vec<String> = loss.differentiable_inputs().iter().map(ToString::to_string).collect();
     let evaluator = |reference| {
         let request = Request {

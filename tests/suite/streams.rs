@@ -88,7 +88,7 @@ fn evaluate(loss: &Loss, request: Request, x: &ArrayD<f64>) -> lossform::Evaluat
 #[test]
 fn arrays_of_every_type_and_order_are_read() {
     let folder = Folder::new("types");
-    for shape in [&[3][..], &[4, 3], &[2, 5, 3], &[1, 1, 3], &[0, 3], &[2, 0, 3]] {
+    for shape in [&[3][..], &[2, 5, 3], &[2, 0, 3]] {
         let (fraction, whole) = (sample(shape, false), sample(shape, true));
         let zero_or_one = whole.mapv(|v| f64::from(u8::from(v > 0.0)));
         let positive = whole.mapv(f64::abs);
@@ -110,27 +110,17 @@ fn arrays_of_every_type_and_order_are_read() {
             folder.write("x.json", text);
             for is_fortran in [false, true] {
                 folder.write("x.npy", npy(descr, is_fortran, array, put));
-                for precision in ["f64", "f32"] {
-                    let of = |file: &str| {
-                        let formula = "loss f(x[k]) = sum[k](k*x + x^2)";
-                        folder.out(&[
-                            "eval",
-                            formula,
-                            "--data",
-                            file,
-                            "--grad",
-                            "x",
-                            "--precision",
-                            precision,
-                        ])
-                    };
-                    let (a, b) = (of("x.npy"), of("x.json"));
-                    // What JSON cannot say: how long the axes are behind one without elements.
-                    if !array.is_empty() {
-                        assert_eq!(a, b, "{descr} {shape:?} fortran: {is_fortran}");
-                    }
-                    assert!(!a.contains("nan"), "{a}");
+                let precision = if is_fortran { "f32" } else { "f64" };
+                let of = |file: &str| {
+                    let formula = "loss f(x[k]) = sum[k](k*x + x^2)";
+                    folder.out(&["eval", formula, "--data", file, "--grad", "x", "--precision", precision])
+                };
+                let (a, b) = (of("x.npy"), of("x.json"));
+                // What JSON cannot say: how long the axes are behind one without elements.
+                if !array.is_empty() {
+                    assert_eq!(a, b, "{descr} {shape:?} fortran: {is_fortran}");
                 }
+                assert!(!a.contains("nan"), "{a}");
             }
         }
     }
@@ -145,13 +135,16 @@ fn nested(array: &ArrayD<f64>) -> serde_json::Value {
 }
 
 /// Elements of a part, as `src/cli/data/parts.rs` has it.
-const PART: usize = 1 << 20;
+const PART: usize = 1 << 22;
+
+/// The length of an axis, so that a part has few rows.
+const WIDTH: usize = 512;
 
 #[test]
 fn results_do_not_show_where_parts_end() {
     let folder = Folder::new("ends");
-    let rows = PART + PART / 2 + 3;
-    let array = sample(&[rows, 2], false);
+    let rows = (PART + PART / 2) / WIDTH + 3;
+    let array = sample(&[rows, WIDTH], false);
     folder.write("x.npy", doubles(&array));
     let text = "loss f(x[k]; s = 3) = sum[k](s*x^2 + k*x)";
     let loss = Loss::parse(text).unwrap();
@@ -159,14 +152,16 @@ fn results_do_not_show_where_parts_end() {
     let whole = evaluate(&loss, request(Reduction::None), &array);
     folder.out(&["eval", text, "--data", "x.npy", "--grad", "x", "-o", "out.npz"]);
     // What was written reads back, and is the same to the bit.
-    let same = "loss same(value, grad_x[k]) = value + grad_x[0] + grad_x[1]";
+    let same = "loss same(value, grad_x[k]) = value + sum[k](k*grad_x)";
     folder.out(&["eval", same, "--data", "out.npz", "-o", "same.json"]);
     let got: serde_json::Value =
         serde_json::from_slice(&std::fs::read(folder.0.join("same.json")).unwrap()).unwrap();
     let got = got["value"].as_array().unwrap();
     assert_eq!(got.len(), rows);
     for at in 0..rows {
-        let wanted = whole.value[at] + whole.gradients["x"][[at, 0]] + whole.gradients["x"][[at, 1]];
+        let gradient = whole.gradients["x"].index_axis(ndarray::Axis(0), at);
+        let gradient: f64 = gradient.iter().zip(0..).map(|(g, k)| g * f64::from(k)).sum();
+        let wanted = whole.value[at] + gradient;
         assert_eq!(got[at].as_f64(), Some(wanted), "row {at}");
     }
     // Sums over the batch round once for each part. These are of multiples of 2^-20, so they are exact.
@@ -182,16 +177,46 @@ fn results_do_not_show_where_parts_end() {
     let shared = "loss f(x[k], w[k]) = sum[k](w*x)";
     let mut archive = zip::ZipWriter::new(std::fs::File::create(folder.0.join("shared.npz")).unwrap());
     let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
-    for (name, array) in [("x", &array), ("w", &sample(&[2], false))] {
+    for (name, array) in [("x", &array), ("w", &sample(&[WIDTH], false))] {
         archive.start_file(format!("{name}.npy"), stored).unwrap();
         archive.write_all(&doubles(array)).unwrap();
     }
     archive.finish().unwrap();
     let gradient =
         folder.json(&["eval", shared, "--data", "shared.npz", "--grad", "w", "--reduction", "mean"]);
-    for k in 0..2 {
+    for k in [0, 1, WIDTH - 1] {
         let mean = array.column(k).sum() / rows as f64;
         assert_eq!(gradient["grads"]["w"][k].as_f64(), Some(mean));
+    }
+}
+
+/// Behind a page that a mapped file fills there is no memory: what reads further than the elements dies.
+#[test]
+fn nothing_is_read_behind_the_end_of_a_file() {
+    let folder = Folder::new("pages");
+    for (descr, size) in [("<f8", 8), ("<f4", 4)] {
+        for (width, formula) in [
+            (0, "loss f(x) = exp(x) + x^2"),
+            (0, "loss f(x) = if x > 0 then log(x) else 0"),
+            (4, "loss f(x[k]) = sum[k](|x[k+1] - x[k]|)"),
+            (4, "loss f(x[k]) = logsumexp[k](x) + x[3]"),
+            (16, "loss f(x[i]) = sum[i](sum[u in 0..3](x[i+u])^2)"),
+            (16, "loss f(x[k]) = max[k](x) - norm[k](x)"),
+        ] {
+            for pages in [1, 3] {
+                let count = (pages * 4096 - 128) / size;
+                let shape = if width == 0 { vec![count] } else { vec![count / width, width] };
+                let mut bytes = header(descr, false, &shape);
+                assert_eq!(bytes.len(), 128);
+                bytes.resize(pages * 4096, 0);
+                folder.write("x.npy", bytes);
+                let precision = if size == 8 { "f64" } else { "f32" };
+                for reduction in ["none", "mean"] {
+                    let line = ["eval", formula, "--data", "x.npy", "--precision", precision];
+                    folder.out(&[&line[..], &["--reduction", reduction, "--grad", "x"]].concat());
+                }
+            }
+        }
     }
 }
 
@@ -208,8 +233,8 @@ impl Columns for ArrayD<f64> {
 #[test]
 fn places_are_those_in_the_whole_batch() {
     let folder = Folder::new("places");
-    let (outer, inner) = (2, PART / 2 + 7);
-    let mut array = ArrayD::from_elem(IxDyn(&[outer, inner, 2]), 0.5);
+    let (outer, inner) = (2, PART / WIDTH / 2 + 7);
+    let mut array = ArrayD::from_elem(IxDyn(&[outer, inner, WIDTH]), 1.0 / WIDTH as f64);
     array[[1, inner - 2, 1]] = -1.0;
     folder.write("x.npy", doubles(&array));
     let place = format!("[1,{},1]", inner - 2);
@@ -227,7 +252,7 @@ fn places_are_those_in_the_whole_batch() {
     ]);
     assert_eq!(explained["explanation"]["batch"], serde_json::json!([1, inner - 2]));
     assert_eq!(explained["explanation"]["indices"], serde_json::json!({"k": 1}));
-    array[[1, inner - 2, 1]] = 0.75;
+    array[[1, inner - 2, 1]] = 0.25 + 1.0 / WIDTH as f64;
     folder.write("x.npy", doubles(&array));
     let ran = folder.run(&["eval", "loss f(x[k] in simplex) = sum[k](x)", "--data", "x.npy"]);
     let place = format!("at [1,{}] it sums to 1.25", inner - 2);
@@ -299,7 +324,7 @@ fn sparse(path: &Path, descr: &str, is_fortran: bool, shape: &[usize], size: usi
 
 /// Address space, in MiB, that is enough whatever the length of the data.
 #[cfg(target_os = "linux")]
-const ENOUGH: usize = 128;
+const ENOUGH: usize = 192;
 
 /// The sum of 1 for each row of zeros, and the gradient for the input that all rows share.
 #[cfg(target_os = "linux")]
@@ -317,10 +342,10 @@ fn check_bounded(file: &str, descr: &str, is_fortran: bool, shape: &[usize], siz
 #[test]
 #[cfg(target_os = "linux")]
 fn memory_does_not_grow_with_the_file() {
-    // Twice the memory that there is.
-    check_bounded("x.npy", "<f8", false, &[1 << 19, 64], 8);
+    // More than twice the memory that there is.
+    check_bounded("x.npy", "<f8", false, &[1 << 20, 64], 8);
     // Converted, and read against the order of the file.
-    check_bounded("x.npy", "<f4", true, &[1 << 20, 64], 4);
+    check_bounded("x.npy", "<f4", true, &[1 << 20, 1 << 7], 4);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// Elements of all inputs that a part has, unless a batch element alone has more. Parts depend on the shapes alone, so
 /// that results do neither depend on the format of the data nor on the machine.
-const PART: usize = 1 << 20;
+const PART: usize = 1 << 22;
 
 /// Data of which one part after the other is bound to a loss.
 pub(in crate::cli) struct Parts<'e, T> {
