@@ -1,7 +1,9 @@
 //! Losses on data: values, gradients, diagonals of Hessians.
 
 use crate::diagnostic::{Diagnostic, Error, Fault};
-use crate::evaluate::{Batch, Data, Limits, Origin, Output, bind, check_inputs, evaluate, find_origin};
+use crate::evaluate::{
+    Batch, Data, Given, Limits, Origin, Output, bind, bind_given, check_inputs, evaluate, find_origin,
+};
 use crate::fast::{self, Compiled};
 use crate::graph::{Graph, NodeId, Op, VariableId};
 use crate::loss::Loss;
@@ -179,7 +181,7 @@ impl<T: Real> Evaluator<T> {
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Evaluation<T>, Error> {
         let data = self.bind(inputs, parameters)?;
-        check_inputs(&self.graph, &data).map_err(|d| self.loss.error(d))?;
+        self.check(&data)?;
         self.run(&data, progress)
     }
 
@@ -193,6 +195,30 @@ impl<T: Real> Evaluator<T> {
         parameters: &BTreeMap<String, T>,
     ) -> Result<Data<T>, Error> {
         bind(&self.graph, &self.needed, inputs, parameters).map_err(|d| self.loss.error(d))
+    }
+
+    /// The same for inputs that need not be arrays of their own.
+    ///
+    /// A batch may be given in parts, one after the other, that share what has no batch axes: results for its elements
+    /// are those of the parts, sums over it (a request with [`Reduction::Sum`], gradients of inputs that the batch
+    /// shares) the sums of those of the parts.
+    ///
+    /// # Errors
+    /// As [`Evaluator::bind`].
+    pub fn bind_given(
+        &self,
+        inputs: BTreeMap<String, Given<T>>,
+        parameters: &BTreeMap<String, T>,
+    ) -> Result<Data<T>, Error> {
+        bind_given(&self.graph, &self.needed, inputs, parameters).map_err(|d| self.loss.error(d))
+    }
+
+    /// Checks values against the declared domains.
+    ///
+    /// # Errors
+    /// The first value that is outside.
+    pub fn check(&self, data: &Data<T>) -> Result<(), Error> {
+        check_inputs(&self.graph, data).map_err(|d| self.loss.error(d))
     }
 
     /// Evaluates on data whose values are taken as they are.
@@ -280,17 +306,12 @@ impl<T: Real> Evaluator<T> {
     /// expression that is not finite though its parts are.
     ///
     /// # Errors
-    /// As [`Evaluator::bind`].
-    pub fn explain(
-        &self,
-        inputs: &BTreeMap<String, ArrayD<T>>,
-        parameters: &BTreeMap<String, T>,
-    ) -> Result<Option<Explanation>, Error> {
-        let data = self.bind(inputs, parameters)?;
+    /// The intermediate results of one element exceed the limits.
+    pub fn explain(&self, data: &Data<T>) -> Result<Option<Explanation>, Error> {
         let roots: Vec<NodeId> = self.roots.iter().map(|r| r.computed).collect();
         let origin =
-            find_origin(&self.graph, &roots, &data, &self.request.limits).map_err(|d| self.loss.error(d))?;
-        Ok(origin.map(|origin| self.explanation(&origin, &data)))
+            find_origin(&self.graph, &roots, data, &self.request.limits).map_err(|d| self.loss.error(d))?;
+        Ok(origin.map(|origin| self.explanation(&origin, data)))
     }
 
     fn explanation(&self, origin: &Origin, data: &Data<T>) -> Explanation {
@@ -304,12 +325,7 @@ impl<T: Real> Evaluator<T> {
         };
         let name = |index: &crate::graph::IndexId| graph.index_entry(*index).name.clone();
         let indices = origin.indices.iter().map(|(index, at)| (name(index), *at)).collect();
-        let mut batch = Vec::with_capacity(data.batch.len());
-        let mut rest = origin.element;
-        for length in data.batch.iter().rev() {
-            batch.insert(0, rest % length);
-            rest /= length;
-        }
+        let batch = data.position(origin.element);
         let expression = text(&document(&mut graph, origin.node, &self.loss.lowered().named));
         Explanation { output, batch, indices, expression, value: origin.value, reason: origin.reason.clone() }
     }

@@ -1,12 +1,11 @@
 //! `lossform bench`
 
 use super::arguments::{BenchOptions, Precision};
-use super::data::{number_json, read};
+use super::data::{Element, number_json, open, whole};
 use super::eval::request;
 use super::{Outcome, plain_error, print, print_json};
 use crate::diagnostic::{Diagnostic, Error};
 use crate::differentiate::differentiate;
-use crate::evaluate::check_inputs;
 use crate::graph::{NodeId, VariableId};
 use crate::library::Library;
 use crate::lower::lower;
@@ -14,10 +13,7 @@ use crate::print::{Form, documents, form_text};
 use crate::simplify::{recognise, simplify_all};
 use crate::source::SourceId;
 use crate::syntax::parse_formula;
-use crate::vector::Precision as VectorFloat;
-use ndarray::ArrayD;
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// How often each stage is timed at least and at most, and how long this may take beyond the least.
@@ -41,7 +37,7 @@ const WARM_UP: usize = 4;
 const COMPILATIONS: usize = 5;
 
 /// The time of value and gradients on data in memory, compilation apart.
-fn on_data<T: VectorFloat>(library: &Library, options: &BenchOptions) -> Outcome {
+fn on_data<T: Element>(library: &Library, options: &BenchOptions) -> Outcome {
     let loss = super::loss(library, &options.loss)?;
     let Some(path) = &options.data else {
         return Err(plain_error(
@@ -50,14 +46,11 @@ fn on_data<T: VectorFloat>(library: &Library, options: &BenchOptions) -> Outcome
                 .help("or time the derivation itself: `--symbolic`"),
         ));
     };
-    let tables = read(path, &loss)?;
+    let source = open(path, &loss)?;
     let request = request(&options.grad, &[], options.reduction, options.threads, 4.0)?;
     let evaluator = loss.evaluator::<T>(&request)?;
-    let inputs: BTreeMap<String, ArrayD<T>> =
-        tables.inputs.iter().map(|(name, array)| (name.clone(), array.mapv(T::from_double))).collect();
-    let parameters = tables.parameters.iter().map(|(name, v)| (name.clone(), T::from_double(*v))).collect();
-    let data = evaluator.bind(&inputs, &parameters)?;
-    check_inputs(loss.graph(), &data).map_err(|d| Error::new(vec![d], loss.sources().clone()))?;
+    let data = whole(source, &loss, &evaluator)?;
+    evaluator.check(&data)?;
     let mut compiling = Vec::with_capacity(COMPILATIONS);
     for _ in 1..COMPILATIONS {
         let clock = Instant::now();
@@ -85,7 +78,8 @@ fn on_data<T: VectorFloat>(library: &Library, options: &BenchOptions) -> Outcome
     seconds.sort_by(f64::total_cmp);
     let [least, middle, most] = [0, seconds.len() / 2, seconds.len() - 1].map(|at| seconds[at]);
     let first = loss.graph().variables().iter().find(|v| !v.is_hyperparameter);
-    let elements = first.and_then(|v| inputs.get(&v.name)).map_or(1, ArrayD::len);
+    let first = first.map(|v| loss.variable(&v.name)).transpose()?;
+    let elements = first.and_then(|v| data.elements(v)).map_or(1, <[T]>::len);
     let each = middle / elements.max(1) as f64 * 1e9;
     let value = value.map_or(serde_json::Value::Null, number_json);
     if options.json {

@@ -1,19 +1,19 @@
 //! `lossform eval`
 
 use super::arguments::{EvalOptions, Precision, Reduction};
-use super::data::{Tables, read, to_json, write_npz};
-use super::{Outcome, loss, plain_error, print, print_json};
-use crate::diagnostic::{Diagnostic, Error, Fault};
+use super::data::{Element, Parts, open};
+use super::results::{Kind, Results, unwritable};
+use super::{Outcome, loss, plain_error, print_with};
+use crate::diagnostic::{Diagnostic, Error};
 use crate::evaluate::Limits;
 use crate::evaluation::{Evaluation, Explanation, Request};
 use crate::library::Library;
 use crate::loss::Loss;
-use crate::real::Real;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use ndarray::ArrayD;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
-use std::io::IsTerminal;
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal, Write};
+use std::path::PathBuf;
 
 pub(super) fn run(library: &Library, options: &EvalOptions) -> Outcome {
     if options.loss.loss == "-" && options.data == "-" {
@@ -26,10 +26,9 @@ pub(super) fn run(library: &Library, options: &EvalOptions) -> Outcome {
         ));
     }
     let loss = loss(library, &options.loss)?;
-    let tables = read(&options.data, &loss)?;
     match options.precision {
-        Precision::F64 => evaluate::<f64>(&loss, &tables, options),
-        Precision::F32 => evaluate::<f32>(&loss, &tables, options),
+        Precision::F64 => evaluate::<f64>(&loss, options),
+        Precision::F32 => evaluate::<f32>(&loss, options),
     }
 }
 
@@ -63,41 +62,99 @@ pub(super) fn request(
     })
 }
 
-fn evaluate<T: Real>(loss: &Loss, tables: &Tables, options: &EvalOptions) -> Outcome {
-    let request =
+fn evaluate<T: Element>(loss: &Loss, options: &EvalOptions) -> Outcome {
+    let source = open(&options.data, loss)?;
+    let mut request =
         request(&options.grad, &options.hess_diag, options.reduction, options.threads, options.max_memory)?;
+    let reduction = request.reduction;
+    if reduction == crate::evaluation::Reduction::Mean {
+        // Divided once all parts are known.
+        request.reduction = crate::evaluation::Reduction::Sum;
+    }
     let evaluator = loss.evaluator::<T>(&request)?;
-    let inputs: BTreeMap<String, ArrayD<T>> =
-        tables.inputs.iter().map(|(name, array)| (name.clone(), array.mapv(T::from_double))).collect();
-    let parameters = tables.parameters.iter().map(|(name, v)| (name.clone(), T::from_double(*v))).collect();
-    let progress = progress_bar(tables, loss);
-    let result = evaluator.evaluate_with_progress(&inputs, &parameters, &|done| progress.inc(done as u64));
-    progress.finish_and_clear();
-    let result = result?;
-    let explanation = if options.explain_nan { evaluator.explain(&inputs, &parameters)? } else { None };
-    report(loss, &result, explanation.as_ref(), options)
+    let mut parts = Parts::new(source, loss, &evaluator)?;
+    let progress = Progress::new(&parts);
+    let folder = match &options.output {
+        None => std::env::temp_dir(),
+        Some(path) => match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+            _ => PathBuf::from("."),
+        },
+    };
+    let mut results = Results::new();
+    let mut explanation = None;
+    while let Some(data) = parts.next()? {
+        evaluator.check(&data)?;
+        let evaluation = evaluator.run(&data, &|done| progress.elements(done))?;
+        if options.explain_nan && explanation.is_none() && !is_finite(&evaluation) {
+            explanation = evaluator.explain(&data)?;
+        }
+        results.take(&evaluation, &data, (loss, reduction), &folder)?;
+        progress.bytes(&parts);
+    }
+    // The data may be in the file that is written.
+    drop(parts);
+    drop(progress);
+    report(loss, &mut results, explanation.as_ref(), options)
 }
 
-/// Shows on a terminal how far a long evaluation is.
-fn progress_bar(tables: &Tables, loss: &Loss) -> ProgressBar {
-    let batch = tables
-        .inputs
-        .iter()
-        .map(|(name, array)| {
-            let axes = loss.graph().variables().iter().find(|v| v.name == *name).map_or(0, |v| v.axes.len());
-            array.shape().iter().rev().skip(axes).product::<usize>()
-        })
-        .max()
-        .unwrap_or(1);
-    let bar = ProgressBar::new(batch as u64);
-    let visible = std::io::stderr().is_terminal() && batch > 100_000;
-    bar.set_draw_target(if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
-    if let Ok(style) =
-        ProgressStyle::with_template("{bar:40} {percent}% {human_pos}/{human_len} elements, {eta} left")
-    {
-        bar.set_style(style);
+fn is_finite<T: Element>(evaluation: &Evaluation<T>) -> bool {
+    let derivatives = evaluation.gradients.values().chain(evaluation.hessian_diagonals.values());
+    derivatives.chain([&evaluation.value]).all(|array| array.iter().all(|v| v.is_finite()))
+}
+
+/// Shows on a terminal how far a long evaluation is, until it ends one way or another.
+struct Progress {
+    bar: ProgressBar,
+    /// Whether batch elements are counted, or bytes.
+    counts_elements: bool,
+}
+
+/// Batch elements, or bytes, from which on progress is shown.
+const LONG: (u64, u64) = (100_000, 4 << 20);
+
+impl Progress {
+    fn new<T: Element>(parts: &Parts<'_, T>) -> Self {
+        let counts_elements = parts.counts_elements();
+        let (_, length) = parts.progress();
+        let bar = ProgressBar::new(length);
+        let visible =
+            std::io::stderr().is_terminal() && length > if counts_elements { LONG.0 } else { LONG.1 };
+        bar.set_draw_target(if visible {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        });
+        let style = ProgressStyle::with_template(if counts_elements {
+            "{bar:40} {percent}% {human_pos}/{human_len} elements, {eta} left"
+        } else {
+            "{bar:40} {percent}% {bytes}/{total_bytes}, {eta} left"
+        });
+        if let Ok(style) = style {
+            bar.set_style(style);
+        }
+        Progress { bar, counts_elements }
     }
-    bar
+
+    /// So many batch elements more have been done.
+    fn elements(&self, done: usize) {
+        if self.counts_elements {
+            self.bar.inc(done as u64);
+        }
+    }
+
+    /// What has been read has been done.
+    fn bytes<T: Element>(&self, parts: &Parts<'_, T>) {
+        if !self.counts_elements {
+            self.bar.set_position(parts.progress().0);
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
 }
 
 /// `value is not finite at batch element [3]` and why.
@@ -121,57 +178,59 @@ fn number(value: f64) -> String {
     if value.is_nan() { "nan".to_owned() } else { value.to_string() }
 }
 
-fn report<T: Real>(
+/// What the explanation says, by key.
+fn explanation_json(explanation: &Explanation) -> Value {
+    let indices: Map<String, Value> =
+        explanation.indices.iter().map(|(k, v)| (k.clone(), json!(v))).collect();
+    json!({
+        "output": explanation.output,
+        "batch": explanation.batch,
+        "indices": indices,
+        "expression": explanation.expression,
+        "value": number(explanation.value),
+        "reason": explanation.reason,
+    })
+}
+
+fn report<T: Element>(
     loss: &Loss,
-    result: &Evaluation<T>,
+    results: &mut Results<T>,
     explanation: Option<&Explanation>,
     options: &EvalOptions,
 ) -> Outcome {
-    let arrays = |map: &BTreeMap<String, ArrayD<T>>| -> Value {
-        Value::Object(map.iter().map(|(name, array)| (name.clone(), to_json(array))).collect::<Map<_, _>>())
+    let write_json = |results: &mut Results<T>, out: &mut dyn Write| {
+        write!(out, "{{\"loss\":{},\"value\":", Value::from(loss.name()))?;
+        results.write_value(out)?;
+        write!(out, ",\"grads\":")?;
+        results.write_derivatives(Kind::Gradient, out)?;
+        if !options.hess_diag.is_empty() {
+            write!(out, ",\"hess_diag\":")?;
+            results.write_derivatives(Kind::HessianDiagonal, out)?;
+        }
+        if options.explain_nan {
+            write!(out, ",\"explanation\":{}", explanation.map_or(Value::Null, explanation_json))?;
+        }
+        writeln!(out, "}}")
     };
-    let mut value =
-        json!({"loss": loss.name(), "value": to_json(&result.value), "grads": arrays(&result.gradients)});
-    if !options.hess_diag.is_empty() {
-        value["hess_diag"] = arrays(&result.hessian_diagonals);
-    }
-    if options.explain_nan {
-        value["explanation"] = explanation.map_or(Value::Null, |e| {
-            let indices: Map<String, Value> = e.indices.iter().map(|(k, v)| (k.clone(), json!(v))).collect();
-            json!({
-                "output": e.output,
-                "batch": e.batch,
-                "indices": indices,
-                "expression": e.expression,
-                "value": number(e.value),
-                "reason": e.reason,
-            })
-        });
-    }
     if let Some(path) = &options.output {
         if path.extension().is_some_and(|e| e == "npz") {
-            return write_npz(path, result).map(|()| 0);
+            return results.write_npz(path).map(|()| 0);
         }
-        return std::fs::write(path, format!("{value}\n")).map(|()| 0).map_err(|error| {
-            plain_error(
-                Diagnostic::new("unwritable-output", format!("cannot write `{}`: {error}", path.display()))
-                    .fault(Fault::Data),
-            )
+        let written = File::create(path).map(BufWriter::new).and_then(|mut out| {
+            write_json(results, &mut out)?;
+            out.flush()
         });
+        return written.map(|()| 0).map_err(|error| unwritable(&path.display().to_string(), &error));
     }
     if options.json {
-        return print_json(&value);
+        return print_with(|out| write_json(results, out));
     }
-    let mut text = format!("value = {}\n", value["value"]);
-    for (kind, key) in [("grads", "grad"), ("hess_diag", "hess_diag")] {
-        if let Some(Value::Object(entries)) = value.get(kind) {
-            for (name, array) in entries {
-                text.push_str(&format!("{key} {name} = {array}\n"));
-            }
+    print_with(|out| {
+        results.write_text(out)?;
+        if options.explain_nan {
+            let text = explanation.map_or_else(|| "all results are finite\n".to_owned(), explanation_text);
+            write!(out, "{text}")?;
         }
-    }
-    if options.explain_nan {
-        text.push_str(&explanation.map_or_else(|| "all results are finite\n".to_owned(), explanation_text));
-    }
-    print(&text)
+        Ok(())
+    })
 }

@@ -11,7 +11,9 @@ mod grad;
 mod lint;
 mod list;
 mod reference;
+mod results;
 mod show;
+mod spool;
 
 use crate::diagnostic::{Diagnostic, Error, Fault};
 use crate::library::Library;
@@ -91,13 +93,28 @@ fn library(files: &[std::path::PathBuf]) -> Result<Library, Error> {
     Ok(library)
 }
 
+/// The longest text that is read from a file: 256 MiB.
+const TEXT_LIMIT: u64 = 256 << 20;
+
 fn read_text(path: &std::path::Path) -> Result<String, Error> {
-    let bytes = std::fs::read(path).map_err(|error| {
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path).and_then(|f| f.take(TEXT_LIMIT + 1).read_to_end(&mut bytes));
+    read.map_err(|error| {
         plain_error(
             Diagnostic::new("unreadable-file", format!("cannot read `{}`: {error}", path.display()))
                 .help("give the path of a text file"),
         )
     })?;
+    if bytes.len() as u64 > TEXT_LIMIT {
+        return Err(plain_error(
+            Diagnostic::new(
+                "input-too-large",
+                format!("`{}` has more than {} MiB of text", path.display(), TEXT_LIMIT >> 20),
+            )
+            .fault(Fault::Limit)
+            .help("give so much data as .npy, .npz or .csv, which are not read as a whole"),
+        ));
+    }
     String::from_utf8(bytes).map_err(|error| {
         plain_error(
             Diagnostic::new(
@@ -160,11 +177,15 @@ fn parse_setting(setting: &str) -> Result<(String, Number), Error> {
     Ok((variable, number))
 }
 
-/// Writes a result to standard output. A closed pipe is not an error.
+/// Writes a result to standard output.
 fn print(text: &str) -> Outcome {
-    let mut out = std::io::stdout().lock();
-    let result = if text.ends_with('\n') { write!(out, "{text}") } else { writeln!(out, "{text}") };
-    match result.and_then(|()| out.flush()) {
+    print_with(|out| if text.ends_with('\n') { write!(out, "{text}") } else { writeln!(out, "{text}") })
+}
+
+/// The same for one that is not there as a whole. A closed pipe is not an error.
+fn print_with(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Outcome {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
         Ok(()) => Ok(0),
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(0),
         Err(error) => Err(plain_error(

@@ -146,6 +146,7 @@ pub(super) fn read<'v, T: Real>(
             .collect(),
     );
     buffer.reserve(volume(&dimensions) * lane);
+    let elements: &[T] = &values.elements;
     while walk.is_inside() {
         // The part that is the same for the whole lane.
         let mut common = Some(first as isize);
@@ -169,7 +170,7 @@ pub(super) fn read<'v, T: Real>(
             if offset.is_none() && outside.last() != Some(&j) {
                 outside.push(j);
             }
-            buffer.push(offset.map_or(T::nan(), |o| values.elements[o as usize]));
+            buffer.push(offset.map_or(T::nan(), |o| elements[o as usize]));
         }
         walk.advance();
     }
@@ -232,7 +233,7 @@ struct Source<'a, T> {
 impl<T: Real> Source<'_, T> {
     fn read(&self, lines: &[Line], dimensions: Dimensions, mut buffer: Vec<T>) -> (Array<T>, Vec<usize>) {
         buffer.reserve(volume(&dimensions) * self.lane);
-        let elements = &self.values.elements;
+        let elements: &[T] = &self.values.elements;
         let mut strides = vec![0_isize; dimensions.len()];
         let mut from = self.first as isize;
         for (line, step) in lines.iter().zip(&self.steps) {

@@ -218,8 +218,9 @@ impl<T: Real> Trace<'_, T> {
             let value = self.plan.extents[index].low + *position as i64;
             parts.push(format!("{} = {value}", self.run.graph.index_entry(*index).name));
         }
-        if !self.run.data.batch.is_empty() {
-            parts.push(format!("batch element {}", position_text(&self.run.data.batch, self.element)));
+        let data = self.run.data;
+        if !data.batch.is_empty() {
+            parts.push(format!("batch element {}", position_text(&data.whole, data.first + self.element)));
         }
         if parts.is_empty() { String::new() } else { format!(", at {}", parts.join(", ")) }
     }

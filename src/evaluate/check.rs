@@ -1,7 +1,7 @@
 //! Inputs against their declared domains.
 
 use super::access::whole;
-use super::data::{Data, Values};
+use super::data::{Data, Values, position};
 use crate::diagnostic::{Diagnostic, Fault};
 use crate::graph::{Domain, Graph, Variable};
 use crate::real::Real;
@@ -81,7 +81,10 @@ fn check_sums<T: Real>(data: &Data<T>, variable: &Variable, values: &Values<T>) 
         if sum.is_nan() || (sum - 1.0).abs() > tolerance {
             let shape = shape_of(data, values);
             let place = match shape.split_last() {
-                Some((_, outer)) if !outer.is_empty() => format!(" at {}", position_text(outer, row)),
+                Some((_, outer)) if !outer.is_empty() => {
+                    let before = if values.batched { data.first * rows(values) } else { 0 };
+                    format!(" at {}", position_text(outer, before + row))
+                }
                 _ => String::new(),
             };
             return Err(Diagnostic::new(
@@ -95,8 +98,14 @@ fn check_sums<T: Real>(data: &Data<T>, variable: &Variable, values: &Values<T>) 
     Ok(())
 }
 
+/// How many vectors along the last axis a batch element has.
+fn rows<T>(values: &Values<T>) -> usize {
+    values.shape.split_last().map_or(1, |(_, outer)| outer.iter().product())
+}
+
+/// The shape of the whole that the values are part of.
 fn shape_of<T>(data: &Data<T>, values: &Values<T>) -> Vec<usize> {
-    let batch = if values.batched { data.batch.as_slice() } else { &[] };
+    let batch = if values.batched { data.whole.as_slice() } else { &[] };
     batch.iter().chain(&values.shape).copied().collect()
 }
 
@@ -110,7 +119,8 @@ fn outside<T: Real>(
     let name = &variable.name;
     let element = values.elements[at].to_double();
     let shown = if element.is_nan() { "NaN".to_owned() } else { element.to_string() };
-    let place = match position_text(&shape_of(data, values), at) {
+    let before = if values.batched { data.first * values.shape.iter().product::<usize>() } else { 0 };
+    let place = match position_text(&shape_of(data, values), before + at) {
         place if place.is_empty() => "it".to_owned(),
         place => format!("element {place}"),
     };
@@ -141,12 +151,6 @@ pub(super) fn position_text(shape: &[usize], at: usize) -> String {
     if shape.is_empty() {
         return String::new();
     }
-    let mut rest = at;
-    let mut parts: Vec<String> = Vec::with_capacity(shape.len());
-    for length in shape.iter().rev() {
-        parts.push((rest % (*length).max(1)).to_string());
-        rest /= (*length).max(1);
-    }
-    parts.reverse();
+    let parts: Vec<String> = position(shape, at).iter().map(usize::to_string).collect();
     format!("[{}]", parts.join(","))
 }

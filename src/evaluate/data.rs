@@ -8,6 +8,63 @@ use crate::real::Real;
 use crate::suggestion::nearest;
 use ndarray::ArrayD;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// The elements of an array, row-major.
+#[derive(Clone)]
+pub enum Elements<T> {
+    /// Its own.
+    Owned(Vec<T>),
+    /// In memory that others hold as well, such as a file that is mapped.
+    Shared(Arc<dyn AsRef<[T]> + Send + Sync>),
+}
+
+impl<T> Deref for Elements<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        match self {
+            Elements::Owned(elements) => elements,
+            Elements::Shared(memory) => (**memory).as_ref(),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Elements<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} elements", self.len())
+    }
+}
+
+impl<T: Clone> Elements<T> {
+    /// The elements to be changed: copied first where they are shared.
+    fn to_mut(&mut self) -> &mut [T] {
+        if let Elements::Shared(_) = self {
+            *self = Elements::Owned(self.to_vec());
+        }
+        match self {
+            Elements::Owned(elements) => elements,
+            Elements::Shared(_) => &mut [],
+        }
+    }
+}
+
+/// An input as it is given.
+#[derive(Clone, Debug)]
+pub struct Given<T> {
+    /// The lengths of its axes, those of the batch first.
+    pub shape: Vec<usize>,
+    /// As many as the shape says.
+    pub elements: Elements<T>,
+}
+
+impl<T: Copy> From<&ArrayD<T>> for Given<T> {
+    fn from(array: &ArrayD<T>) -> Self {
+        let elements = array.as_slice().map_or_else(|| array.iter().copied().collect(), <[T]>::to_vec);
+        Given { shape: array.shape().to_vec(), elements: Elements::Owned(elements) }
+    }
+}
 
 /// The values of the variables of a graph, with the lengths of axes and the shape of the batch.
 #[derive(Clone, Debug)]
@@ -18,12 +75,16 @@ pub struct Data<T> {
     pub extents: Extents,
     /// The lengths of the batch axes; empty where no input has any.
     pub batch: Vec<usize>,
+    /// The lengths of the batch axes of the whole, where these are a part of a batch; else the same.
+    pub whole: Vec<usize>,
+    /// How many elements of the whole batch stand before these.
+    pub first: usize,
 }
 
 /// The elements of one variable in row-major order, batch axes first.
 #[derive(Clone, Debug)]
 pub(super) struct Values<T> {
-    pub elements: Vec<T>,
+    pub elements: Elements<T>,
     /// The lengths of the variable's own axes.
     pub shape: Vec<usize>,
     /// Whether it has batch axes; else it is shared by the whole batch.
@@ -77,6 +138,17 @@ impl<T: Real> Data<T> {
         Ok(data)
     }
 
+    /// The same as a part of a batch whose axes have the lengths `whole`, with `first` elements before these.
+    pub fn part_of(mut self, whole: Vec<usize>, first: usize) -> Self {
+        (self.whole, self.first) = (whole, first);
+        self
+    }
+
+    /// The place of a batch element in the whole batch.
+    pub fn position(&self, element: usize) -> Vec<usize> {
+        position(&self.whole, self.first + element)
+    }
+
     /// Whether the variable has batch axes.
     pub fn is_batched(&self, variable: VariableId) -> bool {
         self.values[variable.position()].as_ref().is_some_and(|v| v.batched)
@@ -94,12 +166,12 @@ impl<T: Real> Data<T> {
 
     /// The elements of an input, to look at or to change: row-major, batch axes first.
     pub fn elements_mut(&mut self, variable: VariableId) -> Option<&mut [T]> {
-        self.values[variable.position()].as_mut().map(|v| v.elements.as_mut_slice())
+        self.values[variable.position()].as_mut().map(|v| v.elements.to_mut())
     }
 
     /// The elements of an input: row-major, batch axes first.
     pub fn elements(&self, variable: VariableId) -> Option<&[T]> {
-        self.values[variable.position()].as_ref().map(|v| v.elements.as_slice())
+        self.values[variable.position()].as_ref().map(|v| &*v.elements)
     }
 
     /// How many variables there are, given or not.
@@ -120,7 +192,18 @@ impl<T: Real> Data<T> {
     }
 }
 
-/// Matches arrays and hyperparameters with the variables of `graph`, as [`Data::bind`], without looking at domains.
+/// The position in an array of the element that is the `at`-th in row-major order.
+pub(super) fn position(shape: &[usize], at: usize) -> Vec<usize> {
+    let mut rest = at;
+    let mut position = vec![0; shape.len()];
+    for (place, length) in position.iter_mut().zip(shape).rev() {
+        *place = rest % (*length).max(1);
+        rest /= (*length).max(1);
+    }
+    position
+}
+
+/// Matches inputs and hyperparameters with the variables of `graph`, as [`Data::bind`], without looking at domains.
 ///
 /// # Errors
 /// `unknown-input` and `unknown-hyperparameter`: a name that the loss does not have. `missing-input`: one that it
@@ -133,33 +216,52 @@ pub fn bind<T: Real>(
     arrays: &BTreeMap<String, ArrayD<T>>,
     parameters: &BTreeMap<String, T>,
 ) -> Result<Data<T>, Diagnostic> {
-    check_names(graph, arrays, parameters)?;
+    let given = arrays.iter().map(|(name, array)| (name.clone(), Given::from(array))).collect();
+    bind_given(graph, needed, given, parameters)
+}
+
+/// The same for inputs that need not be arrays of their own. Their elements are not looked at, but for those of
+/// hyperparameters.
+///
+/// # Errors
+/// As [`bind`].
+pub fn bind_given<T: Real>(
+    graph: &Graph,
+    needed: &[VariableId],
+    mut given: BTreeMap<String, Given<T>>,
+    parameters: &BTreeMap<String, T>,
+) -> Result<Data<T>, Diagnostic> {
+    check_names(graph, &given, parameters)?;
+    let names: Vec<String> = given.keys().cloned().collect();
     let mut binding = Binding {
         graph,
         data: Data {
             values: vec![None; graph.variables().len()],
             extents: Extents { axes: vec![None; graph.axes().len()] },
             batch: Vec::new(),
+            whole: Vec::new(),
+            first: 0,
         },
         told: vec![None; graph.axes().len()],
         batched_by: None,
     };
     for (id, variable) in graph.variable_ids().zip(graph.variables()) {
         let name = &variable.name;
-        let scalar = |value: T| Values { elements: vec![value], shape: Vec::new(), batched: false };
-        let given = arrays.get(name).filter(|a| !variable.is_hyperparameter || !a.is_empty());
-        let values = match (parameters.get(name), given, &variable.default) {
+        let scalar =
+            |value: T| Values { elements: Elements::Owned(vec![value]), shape: Vec::new(), batched: false };
+        let values = match (parameters.get(name), given.remove(name), &variable.default) {
             (Some(value), _, _) => scalar(*value),
             (None, Some(array), _) if variable.is_hyperparameter => {
-                array.first().map_or_else(|| scalar(T::nan()), |value| scalar(*value))
+                array.elements.first().map_or_else(|| scalar(T::nan()), |value| scalar(*value))
             }
             (None, Some(array), _) => binding.array(variable, array)?,
             (None, None, Some(default)) => scalar(T::from_number(default)),
-            (None, None, None) if needed.contains(&id) => return Err(missing(graph, variable, arrays)),
+            (None, None, None) if needed.contains(&id) => return Err(missing(graph, variable, &names)),
             (None, None, None) => continue,
         };
         binding.data.values[id.position()] = Some(values);
     }
+    binding.data.whole.clone_from(&binding.data.batch);
     Ok(binding.data)
 }
 
@@ -174,9 +276,9 @@ struct Binding<'a, T> {
 }
 
 impl<'a, T: Real> Binding<'a, T> {
-    fn array(&mut self, variable: &'a Variable, array: &ArrayD<T>) -> Result<Values<T>, Diagnostic> {
+    fn array(&mut self, variable: &'a Variable, array: Given<T>) -> Result<Values<T>, Diagnostic> {
         let name = variable.name.as_str();
-        let shape = array.shape();
+        let shape = array.shape.as_slice();
         let Some(batch_axes) = shape.len().checked_sub(variable.axes.len()) else {
             let axes: Vec<&str> = variable.axes.iter().map(|a| self.graph.axis(*a).name.as_str()).collect();
             return Err(data_error(
@@ -234,8 +336,7 @@ impl<'a, T: Real> Binding<'a, T> {
                 }
             }
         }
-        let elements = array.as_slice().map_or_else(|| array.iter().copied().collect(), <[T]>::to_vec);
-        Ok(Values { elements, shape: own.to_vec(), batched: batch_axes > 0 })
+        Ok(Values { shape: own.to_vec(), batched: batch_axes > 0, elements: array.elements })
     }
 }
 
@@ -250,14 +351,14 @@ fn shape_text(shape: &[usize]) -> String {
 /// Whether every name is one that the loss has, in the right place.
 fn check_names<T>(
     graph: &Graph,
-    arrays: &BTreeMap<String, ArrayD<T>>,
+    given: &BTreeMap<String, Given<T>>,
     parameters: &BTreeMap<String, T>,
 ) -> Result<(), Diagnostic> {
-    for (name, array) in arrays {
+    for (name, array) in given {
         match graph.variables().iter().find(|v| v.name == *name) {
             None => return Err(unknown(graph, name, false)),
-            Some(v) if v.is_hyperparameter && array.len() != 1 => {
-                let given = shape_text(array.shape());
+            Some(v) if v.is_hyperparameter && array.shape.iter().any(|length| *length != 1) => {
+                let given = shape_text(&array.shape);
                 return Err(data_error(
                     "batched-hyperparameter",
                     format!(
@@ -299,7 +400,7 @@ fn unknown(graph: &Graph, name: &str, as_parameter: bool) -> Diagnostic {
     }
 }
 
-fn missing<T>(graph: &Graph, variable: &Variable, arrays: &BTreeMap<String, ArrayD<T>>) -> Diagnostic {
+fn missing(graph: &Graph, variable: &Variable, given: &[String]) -> Diagnostic {
     let name = &variable.name;
     if variable.is_hyperparameter {
         return data_error(
@@ -310,7 +411,6 @@ fn missing<T>(graph: &Graph, variable: &Variable, arrays: &BTreeMap<String, Arra
     }
     let axes: Vec<&str> = variable.axes.iter().map(|a| graph.axis(*a).name.as_str()).collect();
     let shown = if axes.is_empty() { name.clone() } else { format!("{name}[{}]", axes.join(",")) };
-    let given: Vec<&str> = arrays.keys().map(String::as_str).collect();
     let error = data_error("missing-input", format!("the input `{shown}` is not given"));
     let error =
         if given.is_empty() { error } else { error.help(format!("the data have `{}`", given.join("`, `"))) };

@@ -30,10 +30,11 @@ mod special;
 
 pub(crate) use access::{Position, affine};
 pub use check::check_inputs;
-pub use data::{Checks, Data, bind};
+pub use data::{Checks, Data, Elements, Given, bind, bind_given};
 pub use extended::Extended;
 pub use extent::Extents;
 pub use origin::{Origin, find_origin};
+pub(crate) use reduce::add;
 
 use crate::diagnostic::Diagnostic;
 use crate::graph::{Graph, IndexId, NodeId};

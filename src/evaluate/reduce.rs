@@ -253,7 +253,7 @@ impl<T: Real> Reducer<T> {
 
 /// Adds `value` to `total`, and the rounding error to `lost` (Knuth, The Art of Computer Programming 4.2.2).
 #[inline(always)]
-pub(super) fn add<T: Real>(total: &mut T, lost: &mut T, value: T) {
+pub(crate) fn add<T: Real>(total: &mut T, lost: &mut T, value: T) {
     let sum = *total + value;
     let part = sum - *total;
     *lost = *lost + ((*total - (sum - part)) + (value - part));

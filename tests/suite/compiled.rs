@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 type Inputs<T> = BTreeMap<String, ArrayD<T>>;
 
 /// Inputs with `batch` elements, each drawn anew.
-fn batched<T: Real>(loss: &Loss, draw: &mut Draw, length: usize, batch: usize) -> Inputs<T> {
+pub fn batched<T: Real>(loss: &Loss, draw: &mut Draw, length: usize, batch: usize) -> Inputs<T> {
     let one = inputs::<T>(loss, draw, length);
     let all: Vec<Inputs<T>> = (0..batch).map(|_| inputs(loss, draw, length)).collect();
     let names = one.into_iter();

@@ -133,6 +133,12 @@ const FAULTS: &[(&str, &[&str], &str)] = &[
     ("data: no such file", &["eval", "bce", "--data", "nowhere.json"], ""),
     ("data: words in a table", &["eval", "bce", "--data", "words.csv"], ""),
     ("data: gaps in a table", &["eval", "l2", "--data", "gaps.csv"], ""),
+    ("data: a row too long", &["eval", "bce", "--data", "ragged.csv"], ""),
+    ("data: no header", &["eval", "bce", "--data", "empty.csv"], ""),
+    ("data: an array that is cut off", &["eval", "x^2", "--data", "cut.npy"], ""),
+    ("data: an array of something else", &["eval", "x^2", "--data", "complex.npy"], ""),
+    ("data: not an array", &["eval", "x^2", "--data", "broken.npy"], ""),
+    ("data: one array for two inputs", &["eval", "bce", "--data", "cut.npy"], ""),
     ("data: not an archive", &["eval", "bce", "--data", "broken.npz"], ""),
     ("data: too much memory", &["eval", "ghm_c", "--data", "-", "--max-memory", "0.0001"], "generated"),
 ];
@@ -151,6 +157,15 @@ fn every_fault_has_its_message() {
     std::fs::write(folder.join("words.csv"), "p,y\n0.5,1\nhigh,0\n").unwrap();
     std::fs::write(folder.join("gaps.csv"), "x[0],x[2],y[0],y[1]\n1,2,3,4\n").unwrap();
     std::fs::write(folder.join("broken.npz"), "PK nothing").unwrap();
+    std::fs::write(folder.join("broken.npy"), "[1, 2]").unwrap();
+    std::fs::write(folder.join("ragged.csv"), "p,y\n0.5,1\n0.25,0,1\n").unwrap();
+    std::fs::write(folder.join("empty.csv"), "").unwrap();
+    for (name, descr) in [("cut.npy", "<f8"), ("complex.npy", "<c16")] {
+        let header =
+            format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (3, 2), }}{}", " ".repeat(60));
+        let bytes = [b"\x93NUMPY\x01\x00\x76\x00", &header.as_bytes()[..117], b"\n", &[0; 40]].concat();
+        std::fs::write(folder.join(name), bytes).unwrap();
+    }
     let many: Vec<String> = (0..3000).map(|n| (f64::from(n) / 500.0 - 3.0).to_string()).collect();
     let generated =
         format!(r#"{{"inputs": {{"z": [{}], "y": [{}]}}}}"#, many.join(","), vec!["0"; 3000].join(","));

@@ -57,7 +57,7 @@ pub fn inputs<T: Real>(loss: &Loss, draw: &mut Draw, length: usize) -> BTreeMap<
             })
             .collect();
         if variable.domain == Domain::Simplex {
-            for row in elements.chunks_mut(length) {
+            for row in elements.chunks_mut(length.max(1)) {
                 let sum = row.iter().fold(T::zero(), |sum, v| sum + *v);
                 row.iter_mut().for_each(|v| *v = *v / sum);
             }
