@@ -419,14 +419,10 @@ fn divided(
 /// Where the original is defined no denominator is 0, so nothing is lost by multiplying with them.
 pub(super) fn over_common_denominator(graph: &mut Graph, node: NodeId) -> Vec<NodeId> {
     let Some((below, numerator)) = common_denominator(graph, node) else { return Vec::new() };
-    let mut numerators = vec![numerator];
-    for largest in [1, POWER_LIMIT] {
-        numerators.extend(expanded_up_to(graph, numerator, largest));
-    }
-    numerators.dedup();
-    if numerators.len() > 1 {
-        numerators.remove(0);
-    }
+    let careful = expanded_up_to(graph, numerator, 1).unwrap_or(numerator);
+    let mut numerators = vec![careful];
+    // Without powers in it there is nothing more.
+    numerators.extend(expanded(graph, careful).filter(|all| *all != careful));
     numerators.into_iter().map(|numerator| graph.mul(&[below, numerator])).collect()
 }
 

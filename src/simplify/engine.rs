@@ -248,7 +248,7 @@ impl<'g> Simplifier<'g> {
                 propose("multiply_out", &mut expanded.into_iter());
                 propose("multiply_in", &mut distributed.into_iter());
                 // What is then common to all terms may leave others in common.
-                for sum in expanded.into_iter().chain(distributed) {
+                for sum in distributed {
                     if graph.operands(sum).len() <= SHORT_SUM {
                         propose("common_factor", &mut algebra::factored(graph, sum, 0).into_iter());
                     }
@@ -382,7 +382,6 @@ impl<'g> Simplifier<'g> {
             }
             Op::Product => {
                 propose("cancel", &mut algebra::cancelled(graph, node).into_iter());
-                propose("exact_quotient", &mut quotient::exact(graph, node).into_iter());
                 let expanded = algebra::expanded(graph, node);
                 if let Some(expanded) = expanded.filter(|e| graph.operands(*e).len() <= SHORT_SUM) {
                     propose("multiply_out", &mut [expanded].into_iter());
