@@ -97,7 +97,7 @@ pub(crate) fn execute<T: Precision>(
     let workspaces = Mutex::new(Vec::new());
     if !program.shared.is_empty() {
         let kernels = (&program.shared[..], &natives.shared[..]);
-        split::run(program, natives, kernels, &bases, &constants, (0, 1), (threads, level), &workspaces);
+        split::run((program, natives), kernels, &bases, &constants, (0, 1), (threads, level), &workspaces);
     }
     if program.is_split {
         let mut tile = vec![T::zero(); program.tile_length * program.tile + MARGIN];
@@ -108,8 +108,7 @@ pub(crate) fn execute<T: Precision>(
         while start < program.batch {
             let count = program.tile.min(program.batch - start);
             split::run(
-                program,
-                natives,
+                (program, natives),
                 (&program.each, &natives.each),
                 &bases,
                 &constants,

@@ -25,8 +25,7 @@ type Sums<T> = Vec<Option<Vec<T>>>;
 
 /// Runs `kernels` one after the other for `count` batch elements from `start` on, each by all threads.
 pub(super) fn run<T: Precision>(
-    program: &Program,
-    natives: &Natives,
+    (program, natives): (&Program, &Natives),
     (kernels, codes): (&[Kernel], &[Option<Native>]),
     bases: &Bases<T>,
     constants: &[T],

@@ -191,12 +191,8 @@ impl Emitter<'_> {
             }
         }
         self.assembler.bind(rows);
-        for port in 0..self.ports.min(PORT_REGISTERS.len()) {
-            self.assembler.push(Instruction::with2(
-                Code::Mov_r64_rm64,
-                PORT_REGISTERS[port],
-                port_start(port),
-            ));
+        for (port, register) in PORT_REGISTERS.iter().enumerate().take(self.ports) {
+            self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, *register, port_start(port)));
         }
         self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, AT, field(offset_of!(Arguments, at))));
         let trace = self.trace;

@@ -55,7 +55,7 @@ impl Emitter<'_> {
                     continue;
                 }
                 let is_new = self.frame[value.0 as usize].is_none()
-                    && matches!(self.home(value), None)
+                    && self.home(value).is_none()
                     && !before.contains(&Some(value));
                 let is_taken = before[register].is_some_and(|v| is_live(self, v));
                 if !is_new {

@@ -48,7 +48,7 @@ fn run<T: Precision>(
         port.start = input.as_ptr().cast_mut().cast();
     }
     ports[2].start = result.as_mut_ptr().cast();
-    let run = (length * size_of::<T>()) as u64;
+    let run = size_of_val(inputs[0]) as u64;
     let mut arguments =
         Arguments { rows: 1, run, row: 0, at: 0, state: state.as_mut_ptr().cast(), flush_mask: 0, ports };
     for is_optimistic in [true, false] {

@@ -248,10 +248,10 @@ impl<'g> Simplifier<'g> {
                 propose("multiply_out", &mut expanded.into_iter());
                 propose("multiply_in", &mut distributed.into_iter());
                 // What is then common to all terms may leave others in common.
-                for sum in distributed {
-                    if graph.operands(sum).len() <= SHORT_SUM {
-                        propose("common_factor", &mut algebra::factored(graph, sum, 0).into_iter());
-                    }
+                if let Some(sum) = distributed
+                    && graph.operands(sum).len() <= SHORT_SUM
+                {
+                    propose("common_factor", &mut algebra::factored(graph, sum, 0).into_iter());
                 }
                 propose("sums_joined", &mut sums::joined(graph, node).into_iter());
                 propose("common_guard", &mut guard::common(graph, node).into_iter());

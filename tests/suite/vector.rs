@@ -1,7 +1,6 @@
 //! The vectorised functions, on every instruction set of the machine, against values of 100 digits and each other.
 
 use lossform::function::Function;
-use lossform::real::Real;
 use lossform::vector::{Elementary, Lanes, Level, Precision, Vectorized, functions};
 use std::collections::BTreeMap;
 
