@@ -39,6 +39,7 @@ pub(super) unsafe fn map<L: Lanes>(
         Function::Log2 => vectors!(x => vector::log2(lanes, x)),
         Function::Log10 => vectors!(x => vector::log10(lanes, x)),
         Function::Log1p => vectors!(x => vector::log1p(lanes, x)),
+        Function::Log1pmx => vectors!(x => vector::log1pmx(lanes, x)),
         Function::Log1mexp => vectors!(x => vector::log1mexp(lanes, x)),
         Function::Logrel => vectors!(x => vector::logrel(lanes, x)),
         Function::Sigmoid => vectors!(x => vector::sigmoid(lanes, x)),
@@ -80,6 +81,7 @@ pub(super) fn is_mapped(function: Function) -> bool {
             | Function::Log2
             | Function::Log10
             | Function::Log1p
+            | Function::Log1pmx
             | Function::Log1mexp
             | Function::Logrel
             | Function::Sigmoid

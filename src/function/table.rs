@@ -320,6 +320,13 @@ functions! {
         domain: "all reals", range: Interval::NON_NEGATIVE, monotone: No, kink: "",
         latex: "\\operatorname{expm1mx}", evaluate: expm1mx,
     }
+    /// log(1 + x) - x, accurate for small x.
+    Log1pmx(x) {
+        names: ["log1pmx"], derivatives: ["-x/(1 + x)"],
+        domain: "x > -1", range: Interval { low: -INF, high: 0.0, low_open: true, high_open: false },
+        monotone: No, kink: "",
+        latex: "\\operatorname{log1pmx}", evaluate: log1pmx,
+    }
     /// log(x)/(x - 1), and 1 at x = 1: the mean slope of the logarithm between 1 and x.
     Logrel(x) {
         names: ["logrel"], derivatives: ["if x == 1 then -1/2 else (1/x - logrel(x))/(x - 1)"],
@@ -369,6 +376,31 @@ fn expm1mx<T: Real>(x: T) -> T {
         sum = sum + term;
     }
     sum
+}
+
+/// log(1 + x) - x: near 0, where that cancels, by the series of log(1 + x) = 2*atanh(s) with s = x/(2 + x), in which
+/// 2*s - x is -x*s.
+fn log1pmx<T: Real>(x: T) -> T {
+    let half = T::from_double(0.5);
+    if x.is_nan() || x.abs() > half {
+        // The difference of two infinities has no meaning.
+        return if x == T::infinity() { -x } else { x.ln_1p() - x };
+    }
+    let s = x / (x + T::one() + T::one());
+    let square = s * s;
+    // s^3/3 + s^5/5 + …
+    let mut power = s * square;
+    let (mut sum, mut n) = (T::zero(), 3.0);
+    loop {
+        let term = power / T::from_double(n);
+        sum = sum + term;
+        if term.abs() <= sum.abs() * T::epsilon() / T::from_double(8.0) {
+            break;
+        }
+        power = power * square;
+        n += 2.0;
+    }
+    sum + sum - x * s
 }
 
 /// The larger of two; NaN if either is.

@@ -87,7 +87,9 @@ impl Graph {
                     Function::Log | Function::Log2 | Function::Log10 | Function::Logrel => {
                         argument.is_positive()
                     }
-                    Function::Log1p => Interval::open(-1.0, f64::INFINITY).covers(&argument),
+                    Function::Log1p | Function::Log1pmx => {
+                        Interval::open(-1.0, f64::INFINITY).covers(&argument)
+                    }
                     Function::Log1mexp => argument.is_negative(),
                     Function::Logit => Interval::open(0.0, 1.0).covers(&argument),
                     Function::Asin | Function::Acos => Interval::closed(-1.0, 1.0).covers(&argument),

@@ -123,7 +123,7 @@ fn is_inside(graph: &Graph, node: NodeId, value: Extended) -> bool {
                 value > zero
             }
             Function::Log1mexp => value < zero,
-            Function::Log1p => value > -one,
+            Function::Log1p | Function::Log1pmx => value > -one,
             Function::Logit => value > zero && value < one,
             Function::Asin | Function::Acos => value >= -one && value <= one,
             Function::Lgamma | Function::Digamma => value > zero || value != value.floor(),

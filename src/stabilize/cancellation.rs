@@ -410,7 +410,7 @@ impl Stabilizer<'_> {
     }
 
     /// Whether a difference with `node` is rounded once: an input, a number, or a sum of such.
-    fn is_plain(&self, node: NodeId) -> bool {
+    pub(super) fn is_plain(&self, node: NodeId) -> bool {
         let (_, terms) = self.graph.terms(node);
         terms.iter().all(|(_, term)| matches!(self.graph.op(*term), Op::Access(_)))
     }

@@ -7,9 +7,6 @@ use crate::function::Function;
 use crate::graph::{NodeId, Op, Reduction};
 use crate::number::Number;
 
-/// Products of numbers between these neither overflow nor vanish in single precision.
-const SAFE_EXPONENT: u32 = 30;
-
 impl Stabilizer<'_> {
     /// The form of `log(node)`.
     pub(super) fn log(&mut self, node: NodeId) -> NodeId {
@@ -274,52 +271,5 @@ impl Stabilizer<'_> {
         let log = self.call(Function::Log, form);
         let choice = self.graph.choice_verbatim(safe, log, sum);
         Some(self.by("log_of_factors", choice))
-    }
-
-    fn is_in_safe_range(&mut self, form: NodeId) -> NodeId {
-        let size = self.call(Function::Abs, form);
-        let bound = Number::integer(10).checked_pow(i64::from(SAFE_EXPONENT)).unwrap_or(Number::ONE);
-        let low = bound.recip().unwrap_or(Number::ONE);
-        let (low, high) = (self.graph.constant(low), self.graph.constant(bound));
-        let (a, b) = (self.less(low, size), self.less(size, high));
-        self.graph.intern(Op::And, &[a.min(b), a.max(b)])
-    }
-
-    /// `log(a/b)`: where the two are within a factor of 2 of one another, by their difference.
-    pub(super) fn log_of_quotient(&mut self, a: NodeId, b: NodeId) -> Option<NodeId> {
-        if self.graph.as_constant(a).is_some() || self.graph.as_constant(b).is_some() {
-            return None;
-        }
-        let difference = self.graph.sub(a, b);
-        let close = self.are_close(a, b);
-        let difference = self.value(difference);
-        let below = self.value(b);
-        let minus_one = self.graph.constant(Number::MINUS_ONE);
-        let inverse = self.graph.power_verbatim(below, minus_one);
-        let ratio = self.graph.product_verbatim(&[difference, inverse]);
-        let near = self.call(Function::Log1p, ratio);
-        let (a, b) = (self.size(a), self.size(b));
-        let (a, b) = (self.log(a), self.log(b));
-        let far = self.minus(a, b);
-        let choice = self.graph.choice_verbatim(close, near, far);
-        Some(self.by("log_of_quotient", choice))
-    }
-
-    fn size(&mut self, a: NodeId) -> NodeId {
-        self.graph.function(Function::Abs, &[a])
-    }
-
-    /// Whether `b/2 < a < 2*b`.
-    pub(super) fn are_close(&mut self, a: NodeId, b: NodeId) -> NodeId {
-        let (a, b) = (self.value(a), self.value(b));
-        let two = Number::integer(2);
-        let double = |stabilizer: &mut Self, node: NodeId| {
-            let (own, rest) = stabilizer.graph.split_coefficient(node);
-            let coefficient = own.checked_mul(&two).unwrap_or(Number::ONE);
-            stabilizer.graph.sum_verbatim(Number::ZERO, &[(coefficient, rest)])
-        };
-        let (twice_a, twice_b) = (double(self, a), double(self, b));
-        let (first, second) = (self.less(b, twice_a), self.less(a, twice_b));
-        self.graph.intern(Op::And, &[first.min(second), first.max(second)])
     }
 }

@@ -25,6 +25,7 @@ mod gap;
 mod logarithm;
 mod power;
 mod product;
+mod quotient;
 mod recognition;
 mod reduction;
 mod residual;

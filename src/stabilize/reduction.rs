@@ -2,6 +2,7 @@
 
 use super::Stabilizer;
 use super::choice::is_softmax_over;
+use super::quotient::LogQuotient;
 use crate::function::Function;
 use crate::graph::{IndexId, NodeId, Op, Reduction};
 use crate::number::Number;
@@ -194,11 +195,11 @@ impl Stabilizer<'_> {
         }
     }
 
-    /// `a*log(a/b)` is `a*expm1mx(-log(a/b)) + (a - b)`: the first is never negative, and the sum over the second, of
-    /// differences that are exact where a and b are close, loses nothing.
+    /// `a*log(a/b)` is an excess over `a - b` that is never negative, and that difference, which is exact where a and b
+    /// are close, so that the sum over it loses nothing.
     fn sum_of_divergence(&mut self, indices: &[IndexId], body: NodeId, divergence: &Divergence) -> NodeId {
         let Divergence { weight, above, below } = *divergence;
-        let Some(log) = self.log_of_quotient(above, below) else {
+        let Some(LogQuotient { log, excess }) = self.log_quotient_parts(above, below) else {
             let body = self.value(body);
             return self.graph.reduce_verbatim(Reduction::Sum, indices, body, None);
         };
@@ -206,9 +207,7 @@ impl Stabilizer<'_> {
         let difference = self.graph.sub(above, below);
         let (weight, above, difference) = (self.value(weight), self.value(above), self.value(difference));
         let zero = self.graph.integer(0);
-        let opposite = self.graph.negated_verbatim(log);
-        let excess = self.call(Function::Expm1mx, opposite);
-        let near = self.graph.product_verbatim(&[weight, above, excess]);
+        let near = self.graph.product_verbatim(&[weight, excess]);
         let full = self.graph.product_verbatim(&[weight, above]);
         let far = self.guarded_product(full, log);
         let first = self.graph.choice_verbatim(close, near, far);
@@ -235,8 +234,8 @@ impl Stabilizer<'_> {
         let mut shifts: Vec<(Number, NodeId)> = Vec::new();
         for (coefficient, term) in terms {
             let found = self.divergence(*term);
-            let logs = found.and_then(|d| self.log_of_quotient(d.above, d.below).map(|log| (d, log)));
-            let Some((Divergence { weight, above, below }, log)) = logs else {
+            let parts = found.and_then(|d| self.log_quotient_parts(d.above, d.below).map(|parts| (d, parts)));
+            let Some((Divergence { weight, above, below }, LogQuotient { log, excess })) = parts else {
                 rest.push((coefficient.clone(), *term));
                 continue;
             };
@@ -244,9 +243,7 @@ impl Stabilizer<'_> {
             shifts.push((coefficient.clone(), self.graph.mul(&[weight, difference])));
             conditions.push(self.are_close(above, below));
             let (weight, above) = (self.value(weight), self.value(above));
-            let opposite = self.graph.negated_verbatim(log);
-            let excess = self.call(Function::Expm1mx, opposite);
-            near.push((coefficient.clone(), self.graph.product_verbatim(&[weight, above, excess])));
+            near.push((coefficient.clone(), self.graph.product_verbatim(&[weight, excess])));
             let full = self.graph.product_verbatim(&[weight, above]);
             far.push((coefficient.clone(), self.guarded_product(full, log)));
         }

@@ -31,7 +31,7 @@ pub const COMPOSED: &[(&str, &str)] = &[
     ("log_by_complement", "log(p) over 1 - p has a limit at p = 1."),
     ("log_of_choice", "The logarithm of a choice is taken in its branches."),
     ("log_of_factors", "A product may overflow or underflow where the sum of the logarithms does not."),
-    ("log_of_quotient", "The logarithm of a quotient near 1 is log1p of a difference."),
+    ("log_of_quotient", "The logarithm of a quotient is log1p of a relative difference, or minus that."),
     (
         "log_of_scaled_sum",
         "The logarithm of a multiple of a sum of exponentials is a logsumexp and a logarithm.",

@@ -114,6 +114,8 @@ elementary! {
     Log1mexp log1mexp(x) single 2.0 double 2.0;
     /// exp(x) - 1 - x
     Expm1mx expm1mx(x) single 2.5 double 2.5;
+    /// log(1 + x) - x
+    Log1pmx log1pmx(x) single 3.0 double 3.0;
     /// log(x)/(x - 1)
     Logrel logrel(x) single 2.5 double 2.5;
     /// 1/(1 + exp(-x))

@@ -85,6 +85,8 @@ ONE = {
                  {inf: nan, -inf: 0}),
     "expm1mx": (lambda x: m.exp(x) - 1 - x, [x for x in REALS if abs(x) > 1e-150 or x == 0] + LARGE + [1e-150, 1.0001],
                 {inf: inf, -inf: inf}),
+    "log1pmx": (lambda x: log1p(x) - x, [-0.999999, -2.0, 1e-150, -0.49, 0.51, 0.4142, 1e15, 1e16, 1e30]
+                + [x for x in REALS if x >= -1 and (abs(x) > 1e-150 or x == 0)] + [1e3, 1e100], {inf: -inf, -inf: nan}),
     "logrel": (lambda x: mpf(1) if x == 1 else log(x) / (x - 1) if x >= 0 else nan,
                [-1.0] + POSITIVE + [0.9999999999999999, 1.0000000000000002], {inf: 0, -inf: nan}),
     "erf": (m.erf, REALS, {inf: 1, -inf: -1}),

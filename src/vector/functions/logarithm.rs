@@ -69,19 +69,31 @@ fn scaled_log<L: Lanes>(l: L, m: L::Register, by: [L::Register; 2]) -> (L::Regis
 /// log(1 + x), accurate for small `x`.
 #[inline(always)]
 pub fn log1p<L: Lanes>(l: L, x: L::Register) -> L::Register {
-    let u = l.add(l.one(), x);
-    // What the sum lost: exact where it counts.
-    let lost = l.select(l.less(x, l.one()), l.sub(x, l.sub(u, l.one())), l.sub(l.one(), l.sub(u, x)));
-    let result = log_of_sum(l, u, lost);
+    let (u, (high, low)) = log1p_terms(l, x);
+    let result = edges(l, u, l.add(high, low));
     // So small that only the first term counts, which may be a negative zero.
     l.select(l.less(l.abs(x), either(l, 1e-8, 1e-17)), x, result)
 }
 
-/// log(u + lost), where `lost` is within the rounding of `u`, which is not subnormal.
+/// log(1 + x) - x, accurate for small `x`.
 #[inline(always)]
-fn log_of_sum<L: Lanes>(l: L, u: L::Register, lost: L::Register) -> L::Register {
+pub fn log1pmx<L: Lanes>(l: L, x: L::Register) -> L::Register {
+    let (u, (high, low)) = log1p_terms(l, x);
+    // The first term is `x` itself where the power of two is none, and only the others are left. Elsewhere it is nearer
+    // to zero than `x`, or within a factor of two, or the rounding of the difference does not count.
+    let (high, rounding) = ordered_sum(l, l.neg(x), high);
+    let result = edges(l, u, l.add(high, l.add(rounding, low)));
+    l.select(l.equal(u, l.constant(f64::INFINITY)), l.neg(u), result)
+}
+
+/// 1 + x, and log(1 + x) as two terms, of which the first is exact; where 1 + x is positive and finite.
+#[inline(always)]
+fn log1p_terms<L: Lanes>(l: L, x: L::Register) -> (L::Register, Pair<L>) {
+    let u = l.add(l.one(), x);
+    // What the sum lost: exact but where `x` is so large that it does not count.
+    let lost = l.sub(x, l.sub(u, l.one()));
     let (f, low, k) = sum_parts(l, u, lost);
-    edges(l, u, log_of_parts(l, f, low, k))
+    (u, log_terms_of_parts(l, f, low, k))
 }
 
 /// log(u + lost), where `lost` is within the rounding of `u`, and zero if that is subnormal.

@@ -25,7 +25,7 @@ pub use exponential::{exp, exp_of_minus_abs, expm1, expm1mx, sigmoid, sigmoid_so
 pub use gamma::{digamma, lgamma, trigamma};
 pub use hyperbolic::{cosh, sinh, tanh};
 pub use inverse::{acos, asin, atan, atan2};
-pub use logarithm::{log, log1mexp, log1p, log1p_of_unit, log2, log10, logit, logrel, xlogy};
+pub use logarithm::{log, log1mexp, log1p, log1p_of_unit, log1pmx, log2, log10, logit, logrel, xlogy};
 pub use power::{hypot, pow, powi, reciprocal_sqrt};
 pub use rounding::{floor, max, min, round, sign};
 pub use trigonometric::{cos, sin, sincos, tan};
