@@ -6,6 +6,20 @@ use crate::function::Function;
 use crate::number::Number;
 
 impl Graph {
+    /// Whether it is the largest or the smallest of some values.
+    fn is_extremum(&self, node: NodeId) -> bool {
+        matches!(
+            self.op(node),
+            Op::Reduce(Reduction::Max | Reduction::Min, _) | Op::Function(Function::Max | Function::Min)
+        )
+    }
+
+    /// Whether it asks if a value is the largest, or the smallest, of some: both sides are to be worked out alike.
+    pub(crate) fn asks_for_extremum(&self, node: NodeId) -> bool {
+        self.op(node) == Op::Compare(Comparison::Equal)
+            && self.operands(node).iter().any(|operand| self.is_extremum(*operand))
+    }
+
     /// A truth value.
     pub fn truth(&mut self, value: bool) -> NodeId {
         self.intern(Op::Truth(value), &[])
@@ -30,13 +44,7 @@ impl Graph {
         }
         // Where an expression is the largest of its values it is equal to the maximum to the last bit, but not a term
         // of it to the rest.
-        let is_extremum = |node: NodeId| {
-            matches!(
-                self.op(node),
-                Op::Reduce(Reduction::Max | Reduction::Min, _) | Op::Function(Function::Max | Function::Min)
-            )
-        };
-        if comparison == Comparison::Equal && (is_extremum(a) || is_extremum(b)) {
+        if comparison == Comparison::Equal && (self.is_extremum(a) || self.is_extremum(b)) {
             return self.intern(Op::Compare(comparison), &[a, b]);
         }
         let (a, b) = self.balance(a, b);

@@ -85,8 +85,16 @@ impl<'g> Simplifier<'g> {
     pub fn last(&mut self, roots: Vec<NodeId>) -> Vec<NodeId> {
         let reachable = self.graph.reachable(&roots);
         self.sharing.look(self.graph, &roots, reachable.clone());
+        // A value and the extremum that it is compared with would differ in the last bit if one were rewritten alone.
+        let asked = reachable.iter().filter(|node| self.graph.asks_for_extremum(**node));
+        let compared: Vec<NodeId> = asked.flat_map(|node| self.graph.operands(*node).to_vec()).collect();
+        let kept: Map<NodeId, ()> =
+            self.graph.reachable(&compared).into_iter().map(|node| (node, ())).collect();
         let mut done: Map<NodeId, NodeId> = Map::default();
         for node in reachable {
+            if kept.contains_key(&node) {
+                continue;
+            }
             let operands: Vec<NodeId> =
                 self.graph.operands(node).iter().map(|o| done.get(o).copied().unwrap_or(*o)).collect();
             let is_same = operands == self.graph.operands(node);
