@@ -49,7 +49,7 @@ enum Gathered<T> {
 }
 
 impl<T: Element> Results<T> {
-    /// Evaluates nothing yet; what waits to be written may be put into files in `folder`.
+    /// No results yet.
     pub fn new() -> Self {
         Results { outputs: Vec::new() }
     }

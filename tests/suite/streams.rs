@@ -369,7 +369,7 @@ fn memory_does_not_grow_with_large_files() {
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     let arguments = ["eval", "value + grad_x + grad_y", "--data", "out.npz", "--reduction", "sum"];
     let ran = within(&folder.0, ENOUGH, &arguments);
-    // The sum of x - (2x - 1) + 1 … with y = x + 1: value x, gradients y - 2x = 1 - x and x.
+    // With y = x + 1 the value is x, the gradients are 1 - x and x.
     assert_eq!(ran.out, format!("value = {:?}\n", (rows * (rows - 1) / 2 + rows) as f64), "{}", ran.err);
 }
 
