@@ -51,16 +51,13 @@ fn on_data<T: Element>(library: &Library, options: &BenchOptions) -> Outcome {
     let evaluator = loss.evaluator::<T>(&request)?;
     let data = whole(source, &loss, &evaluator)?;
     evaluator.check(&data)?;
-    let mut compiling = Vec::with_capacity(COMPILATIONS);
-    for _ in 1..COMPILATIONS {
+    let (mut compiled, mut compiling) = (None, Vec::with_capacity(COMPILATIONS));
+    for _ in 0..COMPILATIONS {
         let clock = Instant::now();
-        let compiled = evaluator.compile(&data)?;
+        let next = evaluator.compile(&data)?;
         compiling.push(clock.elapsed().as_secs_f64());
-        drop(compiled);
+        compiled = next;
     }
-    let clock = Instant::now();
-    let mut compiled = evaluator.compile(&data)?;
-    compiling.push(clock.elapsed().as_secs_f64());
     compiling.sort_by(f64::total_cmp);
     let compile_seconds = compiling[COMPILATIONS / 2];
     let mut value = None;

@@ -5,110 +5,150 @@ use crate::real::Real;
 use crate::vector::functions as vector;
 use crate::vector::{Lanes, Precision};
 
-/// `function` of `count` vectors. Where there is no vector form, lane by lane.
-///
-/// # Safety
-/// `from` must have as many vectors, or one where `step` is 0, and `to` as many.
-#[inline(always)]
-pub(super) unsafe fn map<L: Lanes>(
-    lanes: L,
-    function: Function,
-    from: *const L::Scalar,
-    step: usize,
-    to: *mut L::Scalar,
-    count: usize,
-) where
-    L::Scalar: Precision,
-{
-    macro_rules! vectors {
-        ($x:ident => $result:expr) => {
-            for at in 0..count {
+/// Functions of the table with their vector forms, by number of arguments: what there is, and how it is worked out.
+macro_rules! vector_forms {
+    (one { $($one:ident $of_one:ident,)* } two { $($two:ident $of_two:ident,)* }) => {
+        /// Whether [`map`] has a vector form of the function.
+        pub(super) fn is_mapped(function: Function) -> bool {
+            matches!(function, $(Function::$one)|*)
+        }
+
+        /// Whether [`zip`] has a vector form of the function, whatever its arguments.
+        pub(super) fn is_zipped(function: Function) -> bool {
+            matches!(function, $(Function::$two)|*)
+        }
+
+        /// `function` of `count` vectors. Where there is no vector form, lane by lane.
+        ///
+        /// # Safety
+        /// `from` must have as many vectors, or one where `step` is 0, and `to` as many.
+        #[inline(always)]
+        pub(super) unsafe fn map<L: Lanes>(
+            lanes: L,
+            function: Function,
+            from: *const L::Scalar,
+            step: usize,
+            to: *mut L::Scalar,
+            count: usize,
+        ) where
+            L::Scalar: Precision,
+        {
+            match function {
                 // SAFETY: the caller vouches for the vectors.
-                unsafe {
-                    let $x = lanes.load_from(from.add(at * step * L::WIDTH));
-                    lanes.store_to(to.add(at * L::WIDTH), $result);
+                $(Function::$one => unsafe {
+                    each(lanes, (from, step), (from, step), to, count, #[inline(always)] |x, _| vector::$of_one(lanes, x));
+                },)*
+                _ => {
+                    for at in 0..count * L::WIDTH {
+                        // SAFETY: the caller vouches for the elements.
+                        unsafe { *to.add(at) = function.evaluate(&[*from.add(at * step)]) };
+                    }
                 }
             }
-        };
-    }
-    match function {
-        Function::Exp => vectors!(x => vector::exp(lanes, x)),
-        Function::Expm1 => vectors!(x => vector::expm1(lanes, x)),
-        Function::Expm1mx => vectors!(x => vector::expm1mx(lanes, x)),
-        Function::Log => vectors!(x => vector::log(lanes, x)),
-        Function::Log2 => vectors!(x => vector::log2(lanes, x)),
-        Function::Log10 => vectors!(x => vector::log10(lanes, x)),
-        Function::Log1p => vectors!(x => vector::log1p(lanes, x)),
-        Function::Log1pmx => vectors!(x => vector::log1pmx(lanes, x)),
-        Function::Log1mexp => vectors!(x => vector::log1mexp(lanes, x)),
-        Function::Logrel => vectors!(x => vector::logrel(lanes, x)),
-        Function::Sigmoid => vectors!(x => vector::sigmoid(lanes, x)),
-        Function::Logit => vectors!(x => vector::logit(lanes, x)),
-        Function::Softplus => vectors!(x => vector::softplus(lanes, x)),
-        Function::Sin => vectors!(x => vector::sin(lanes, x)),
-        Function::Cos => vectors!(x => vector::cos(lanes, x)),
-        Function::Tan => vectors!(x => vector::tan(lanes, x)),
-        Function::Asin => vectors!(x => vector::asin(lanes, x)),
-        Function::Acos => vectors!(x => vector::acos(lanes, x)),
-        Function::Atan => vectors!(x => vector::atan(lanes, x)),
-        Function::Sinh => vectors!(x => vector::sinh(lanes, x)),
-        Function::Cosh => vectors!(x => vector::cosh(lanes, x)),
-        Function::Tanh => vectors!(x => vector::tanh(lanes, x)),
-        Function::Erf => vectors!(x => vector::erf(lanes, x)),
-        Function::Erfc => vectors!(x => vector::erfc(lanes, x)),
-        Function::Lgamma => vectors!(x => vector::lgamma(lanes, x)),
-        Function::Digamma => vectors!(x => vector::digamma(lanes, x)),
-        Function::Floor => vectors!(x => vector::floor(lanes, x)),
-        Function::Round => vectors!(x => vector::round(lanes, x)),
-        Function::Sign => vectors!(x => vector::sign(lanes, x)),
-        _ => {
-            for at in 0..count * L::WIDTH {
-                // SAFETY: the caller vouches for the elements.
-                unsafe { *to.add(at) = function.evaluate(&[*from.add(at * step)]) };
+        }
+
+        /// `function` of two, or a power if there is none, of `count` vectors.
+        ///
+        /// # Safety
+        /// As for [`map`], of both.
+        #[inline(always)]
+        pub(super) unsafe fn zip<L: Lanes>(
+            lanes: L,
+            function: Option<Function>,
+            left: (*const L::Scalar, usize),
+            right: (*const L::Scalar, usize),
+            to: *mut L::Scalar,
+            count: usize,
+        ) where
+            L::Scalar: Precision,
+        {
+            match function {
+                // SAFETY: the caller vouches for the vectors.
+                None => unsafe {
+                    each(lanes, left, right, to, count, #[inline(always)] |x, y| vector::pow(lanes, x, y));
+                },
+                // SAFETY: as above.
+                $(Some(Function::$two) => unsafe {
+                    each(lanes, left, right, to, count, #[inline(always)] |x, y| vector::$of_two(lanes, x, y));
+                },)*
+                // SAFETY: as above.
+                Some(Function::Polygamma) if left.1 == 0 && unsafe { *left.0 } == L::Scalar::from_double(1.0) => unsafe {
+                    each(lanes, left, right, to, count, #[inline(always)] |_, x| vector::trigamma(lanes, x));
+                },
+                Some(function) => {
+                    for at in 0..count * L::WIDTH {
+                        // SAFETY: the caller vouches for the elements.
+                        unsafe {
+                            let (x, y) = (*left.0.add(at * left.1), *right.0.add(at * right.1));
+                            *to.add(at) = function.evaluate(&[x, y]);
+                        }
+                    }
+                }
             }
         }
+    };
+}
+
+vector_forms! {
+    one {
+        Exp exp,
+        Expm1 expm1,
+        Expm1mx expm1mx,
+        Log log,
+        Log2 log2,
+        Log10 log10,
+        Log1p log1p,
+        Log1pmx log1pmx,
+        Log1mexp log1mexp,
+        Logrel logrel,
+        Sigmoid sigmoid,
+        Logit logit,
+        Softplus softplus,
+        Sin sin,
+        Cos cos,
+        Tan tan,
+        Asin asin,
+        Acos acos,
+        Atan atan,
+        Sinh sinh,
+        Cosh cosh,
+        Tanh tanh,
+        Erf erf,
+        Erfc erfc,
+        Lgamma lgamma,
+        Digamma digamma,
+        Floor floor,
+        Round round,
+        Sign sign,
+    }
+    two {
+        Xlogy xlogy,
+        Atan2 atan2,
+        Hypot hypot,
     }
 }
 
-/// Whether [`map`] has a vector form of the function.
-pub(super) fn is_mapped(function: Function) -> bool {
-    matches!(
-        function,
-        Function::Exp
-            | Function::Expm1
-            | Function::Expm1mx
-            | Function::Log
-            | Function::Log2
-            | Function::Log10
-            | Function::Log1p
-            | Function::Log1pmx
-            | Function::Log1mexp
-            | Function::Logrel
-            | Function::Sigmoid
-            | Function::Logit
-            | Function::Softplus
-            | Function::Sin
-            | Function::Cos
-            | Function::Tan
-            | Function::Asin
-            | Function::Acos
-            | Function::Atan
-            | Function::Sinh
-            | Function::Cosh
-            | Function::Tanh
-            | Function::Erf
-            | Function::Erfc
-            | Function::Lgamma
-            | Function::Digamma
-            | Function::Floor
-            | Function::Round
-            | Function::Sign
-    )
-}
-
-/// Whether [`zip`] has a vector form of the function.
-pub(super) fn is_zipped(function: Function) -> bool {
-    matches!(function, Function::Xlogy | Function::Atan2 | Function::Hypot)
+/// A vector form, applied to `count` vectors.
+///
+/// # Safety
+/// As for [`zip`].
+#[inline(always)]
+unsafe fn each<L: Lanes>(
+    lanes: L,
+    (left, left_step): (*const L::Scalar, usize),
+    (right, right_step): (*const L::Scalar, usize),
+    to: *mut L::Scalar,
+    count: usize,
+    form: impl Fn(L::Register, L::Register) -> L::Register,
+) {
+    for at in 0..count {
+        // SAFETY: the caller vouches for the vectors.
+        unsafe {
+            let x = lanes.load_from(left.add(at * left_step * L::WIDTH));
+            let y = lanes.load_from(right.add(at * right_step * L::WIDTH));
+            lanes.store_to(to.add(at * L::WIDTH), form(x, y));
+        }
+    }
 }
 
 /// The logistic function and softplus of values and of their negatives, as far as they are wanted, from one exponential.
@@ -150,54 +190,6 @@ pub(super) unsafe fn logistic<L: Lanes>(
                 // NaN comes with the logarithm.
                 store(softpluses[0], lanes.add(lanes.select(is_negative, zero, x), logarithm));
                 store(softpluses[1], lanes.add(lanes.select(is_negative, lanes.neg(x), zero), logarithm));
-            }
-        }
-    }
-}
-
-/// `function` of two, of `count` vectors.
-///
-/// # Safety
-/// As for [`map`], of both.
-#[inline(always)]
-pub(super) unsafe fn zip<L: Lanes>(
-    lanes: L,
-    function: Option<Function>,
-    (left, left_step): (*const L::Scalar, usize),
-    (right, right_step): (*const L::Scalar, usize),
-    to: *mut L::Scalar,
-    count: usize,
-) where
-    L::Scalar: Precision,
-{
-    macro_rules! vectors {
-        ($x:ident, $y:ident => $result:expr) => {
-            for at in 0..count {
-                // SAFETY: the caller vouches for the vectors.
-                unsafe {
-                    let $x = lanes.load_from(left.add(at * left_step * L::WIDTH));
-                    let $y = lanes.load_from(right.add(at * right_step * L::WIDTH));
-                    lanes.store_to(to.add(at * L::WIDTH), $result);
-                }
-            }
-        };
-    }
-    match function {
-        None => vectors!(x, y => vector::pow(lanes, x, y)),
-        Some(Function::Xlogy) => vectors!(x, y => vector::xlogy(lanes, x, y)),
-        Some(Function::Atan2) => vectors!(y, x => vector::atan2(lanes, y, x)),
-        Some(Function::Hypot) => vectors!(x, y => vector::hypot(lanes, x, y)),
-        // SAFETY: the caller vouches for the vector.
-        Some(Function::Polygamma) if left_step == 0 && unsafe { *left } == L::Scalar::from_double(1.0) => {
-            vectors!(_order, x => vector::trigamma(lanes, x));
-        }
-        Some(function) => {
-            for at in 0..count * L::WIDTH {
-                // SAFETY: the caller vouches for the elements.
-                unsafe {
-                    let (x, y) = (*left.add(at * left_step), *right.add(at * right_step));
-                    *to.add(at) = function.evaluate(&[x, y]);
-                }
             }
         }
     }

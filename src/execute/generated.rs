@@ -9,6 +9,7 @@ use crate::compile::Program;
 use crate::compile::program::{Kernel, Mode, SinkKind};
 use crate::compile::value::Fold;
 use crate::native::{ACCUMULATORS, Arguments, Native, PORTS, Port, Source, Use, gather_of};
+use crate::real::Real;
 use crate::vector::{Lanes, Precision};
 use num_traits::Float;
 use std::sync::atomic::Ordering;
@@ -88,7 +89,7 @@ pub(super) fn run<L: Lanes>(
 ) where
     L::Scalar: Precision,
 {
-    let (layout, operand_count) = (&native.layout, kernel.operands.len());
+    let layout = &native.layout;
     let bytes = size_of::<L::Scalar>() as i64;
     let beyond = |strides: &[isize]| {
         layout.row_stride(kernel, strides) * row as isize
@@ -129,7 +130,7 @@ pub(super) fn run<L: Lanes>(
                 continue;
             }
             Use::Extreme(sink) => fold_of(kernel, sink).map_or(L::Scalar::default(), fold::neutral),
-            Use::Row(bits) => of_bits(bits),
+            Use::Row(value) => L::Scalar::from_double(value),
             Use::Broken(_) | Use::Finite | Use::RowTotal | Use::Partial => L::Scalar::default(),
         };
         workspace.arguments.lanes::<L::Scalar>(number).fill(first);
@@ -174,7 +175,6 @@ pub(super) fn run<L: Lanes>(
             Use::Row(_) | Use::RowTotal | Use::Partial => {}
         }
     }
-    debug_assert!(operand_count + kernel.slots <= layout.extra);
 }
 
 /// Where a sink's elements and what rounding lost of them are, and how far it is from row to row.
@@ -201,14 +201,4 @@ fn fold_of(kernel: &Kernel, sink: u16) -> Option<Fold> {
         SinkKind::Fold(fold, _) => Some(fold),
         _ => None,
     }
-}
-
-/// The value that has these bits.
-fn of_bits<T: Precision>(bits: u64) -> T {
-    let value = if size_of::<T>() == size_of::<f32>() {
-        f32::from_bits(bits as u32).into()
-    } else {
-        f64::from_bits(bits)
-    };
-    T::from_double(value)
 }

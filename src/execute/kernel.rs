@@ -81,8 +81,7 @@ pub(super) fn run<L: Lanes>(
             _ => (0, lengths[at]),
         };
         start_registers(lanes, kernel, bases, workspace, (start, tile), part);
-        let is_direct = native.is_some_and(|native| native.layout.is_direct);
-        let has_rows = if is_direct { depth > 1 } else { kernel.has_rows };
+        let has_rows = native.map_or(kernel.has_rows, |native| native.layout.has_rows(kernel));
         let blocked = if has_rows { 2 } else { 1 };
         let outer = depth - blocked;
         let rows = if has_rows { range(depth - 2) } else { (0, 1) };

@@ -201,10 +201,7 @@ impl Emitter<'_> {
         let has_flush = !trace.flush.is_empty();
         let vector = self.assembler.vector_bytes() as i32;
         self.assembler.bind(chunk);
-        self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, RDX, field(offset_of!(Arguments, run))));
-        self.assembler.push(Instruction::with2(Code::And_rm64_imm8, RDX, -vector));
-        self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, AT, RDX));
-        self.assembler.jump_if(When::NotBelow, rest);
+        self.leave_after_whole_vectors(rest);
         if has_flush {
             let end = Assembler::memory(AT, FLUSH_AFTER * i64::from(vector), false);
             self.assembler.push(Instruction::with2(Code::Lea_r64_m, RAX, end));
@@ -217,14 +214,7 @@ impl Emitter<'_> {
         self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, AT, RDX));
         self.assembler.jump_if(When::Below, turn);
         if has_flush {
-            self.assembler.push(Instruction::with2(
-                Code::Mov_r64_rm64,
-                RDX,
-                field(offset_of!(Arguments, run)),
-            ));
-            self.assembler.push(Instruction::with2(Code::And_rm64_imm8, RDX, -vector));
-            self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, AT, RDX));
-            self.assembler.jump_if(When::NotBelow, rest);
+            self.leave_after_whole_vectors(rest);
             self.line(&trace.flush, Rate::Flush, false);
             self.assembler.jump(chunk);
         }
@@ -262,6 +252,16 @@ impl Emitter<'_> {
         self.assembler.bind(exit);
         self.assembler.push(Instruction::with2(Code::Mov_rm64_r64, field(offset_of!(Arguments, at)), AT));
         self.leave(1);
+    }
+
+    /// Gets where the whole vectors of the row end, and jumps if that is reached.
+    fn leave_after_whole_vectors(&mut self, rest: Label) {
+        use Register::RDX;
+        let vector = self.assembler.vector_bytes() as i32;
+        self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, RDX, field(offset_of!(Arguments, run))));
+        self.assembler.push(Instruction::with2(Code::And_rm64_imm8, RDX, -vector));
+        self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, AT, RDX));
+        self.assembler.jump_if(When::NotBelow, rest);
     }
 
     /// Adds the sums of a few vectors to the totals where the end of the row reads them, after the last row, and else

@@ -25,7 +25,7 @@ pub enum Source {
 }
 
 /// What an accumulator is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Use {
     /// The sum under way of a sink, or what rounding lost of it; in memory.
     Total(u16),
@@ -37,8 +37,8 @@ pub enum Use {
     /// The largest or the smallest so far, or a NaN that was met; NaN has all bits that matter.
     Extreme(u16),
     Broken(u16),
-    /// Belongs to a row: begins and ends within it.
-    Row(u64),
+    /// Belongs to a row: begins with this value, and ends within the row.
+    Row(f64),
     /// 0 as long as all results are finite.
     Finite,
 }
@@ -142,10 +142,14 @@ impl Layout {
         Some(layout)
     }
 
+    /// Whether the kernel's code has rows: its last loop but one.
+    pub fn has_rows(&self, kernel: &Kernel) -> bool {
+        if self.is_direct { kernel.loops.len() > 1 } else { kernel.has_rows }
+    }
+
     /// The stride from row to row, if the kernel's code has rows.
     pub fn row_stride(&self, kernel: &Kernel, strides: &[isize]) -> isize {
-        let has_rows = if self.is_direct { strides.len() > 1 } else { kernel.has_rows };
-        if has_rows { strides[strides.len() - 2] } else { 0 }
+        if self.has_rows(kernel) { strides[strides.len() - 2] } else { 0 }
     }
 
     fn port(&mut self, source: Source) -> u16 {
@@ -229,7 +233,7 @@ impl Recording<'_> {
     fn accumulator<T: Precision>(&mut self, lanes: Recorder<T>, use_of: Use) -> (u16, Value) {
         self.layout.accumulators.push(use_of);
         let row_start = match use_of {
-            Use::Row(bits) => Some(bits),
+            Use::Row(value) => Some(lane_bits(T::from_double(value))),
             _ => None,
         };
         lanes.with(|trace| trace.accumulator(row_start))
@@ -316,7 +320,7 @@ impl Recording<'_> {
         if let Fold::Sum(_) = kind {
             // Rows that are short lose little.
             if is_of_row && self.kernel.has_rows && kind == Fold::Sum(0) {
-                let (total, before) = self.accumulator(lanes, Use::Row(0));
+                let (total, before) = self.accumulator(lanes, Use::Row(0.0));
                 let sum = lanes.add(before, live);
                 lanes.with(|trace| trace.turn.push(Item::Keep(total, sum)));
                 return Some(Later { kind, sink, is_of_row, total: Total::Plain(before) });
@@ -337,7 +341,7 @@ impl Recording<'_> {
             });
         }
         let uses = if is_of_row {
-            [Use::Row(lane_bits(neutral)), Use::Row(0)]
+            [Use::Row(neutral.to_double()), Use::Row(0.0)]
         } else {
             [Use::Extreme(sink), Use::Broken(sink)]
         };

@@ -144,7 +144,7 @@ impl Emitter<'_> {
             *places += 1;
             *places - 1
         });
-        Assembler::memory(Register::RSP, i64::from(place) * PLACE, false)
+        in_frame(place)
     }
 
     pub(super) fn put(&mut self, value: Value, register: u8, place: MemoryOperand) {
@@ -176,7 +176,7 @@ impl Emitter<'_> {
                 self.assembler.load(register, from, self.is_partial);
             }
             Some(Home::Frame(place)) => {
-                let from = Assembler::memory(Register::RSP, i64::from(place) * PLACE, false);
+                let from = in_frame(place);
                 if self.is_mask(value) {
                     self.assembler.load_mask(register, from);
                 } else {
@@ -233,13 +233,10 @@ impl Emitter<'_> {
     /// The value where it is: in a register, or in memory.
     pub(super) fn operand(&mut self, value: Value) -> Operand {
         let value = self.resolved(value);
-        if self.pinned[value.0 as usize].is_none() && self.vectors.of(value).is_none() {
+        if self.is_in_memory(value) {
             match self.home(value) {
                 Some(Home::Constant(bits)) => return Operand::Memory(self.constant(bits)),
-                Some(Home::Frame(place)) => {
-                    let from = Assembler::memory(Register::RSP, i64::from(place) * PLACE, false);
-                    return Operand::Memory(from);
-                }
+                Some(Home::Frame(place)) => return Operand::Memory(in_frame(place)),
                 Some(Home::Port(port)) if !self.is_partial && self.uses.remaining(value) == 1 => {
                     return Operand::Memory(self.port(port, true));
                 }
@@ -288,4 +285,9 @@ impl Emitter<'_> {
             self.put(value, register, place);
         }
     }
+}
+
+/// A place in the frame.
+fn in_frame(place: u32) -> MemoryOperand {
+    Assembler::memory(Register::RSP, i64::from(place) * PLACE, false)
 }
