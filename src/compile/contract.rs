@@ -1,6 +1,6 @@
 //! Sums of products that are products of matrices.
 
-use super::value::{BATCH, Binary, Load, Operation, Place, Source, Space, ValueId, Values};
+use super::value::{BATCH, Binary, Fold, Load, Operation, Place, Source, Space, ValueId, Values};
 
 /// Fewer multiplications than this are not worth a product of matrices.
 const WORTH: usize = 1 << 10;
@@ -10,7 +10,9 @@ impl Values {
     ///
     /// The factors fall into two groups with no dimension in common but those summed over, and perhaps the batch.
     pub(super) fn contraction(&mut self, over: Space, body: ValueId) -> Option<ValueId> {
-        if let Operation::Binary(operation @ (Binary::Add | Binary::Subtract), a, b) = *self.operation(body) {
+        if let Operation::Binary(operation @ (Binary::Add | Binary::Subtract), a, b) = *self.operation(body)
+            && !over.contains(BATCH)
+        {
             // A sum of such sums, if each runs over all that is summed over.
             let runs = |values: &Values, v| over.without(values.space(v)) == Space::POINT;
             if !(runs(self, a) && runs(self, b)) {
@@ -23,17 +25,42 @@ impl Values {
             let (a, b) = (self.sum(over, a), self.sum(over, b));
             return Some(if operation == Binary::Add { self.add(a, b) } else { self.subtract(a, b) });
         }
-        let (left, right) = self.groups(over, body)?;
+        let (mut left, mut right) = self.groups(over, body)?;
+        let outside = if over.contains(BATCH) {
+            Vec::new()
+        } else {
+            [self.outside(over, &mut left), self.outside(over, &mut right)].concat()
+        };
         let product = |values: &mut Values, factors: Vec<ValueId>| {
             let mut factors = factors.into_iter();
             let first = factors.next()?;
             Some(factors.fold(first, |a, b| values.multiply(a, b)))
         };
         let (left, right) = (product(self, left)?, product(self, right)?);
-        if !(self.is_matrix(left, over) && self.is_matrix(right, over)) {
+        let shared = self.shared_batch(over, &[left, right]);
+        if !(self.is_matrix(left, over, shared) && self.is_matrix(right, over, shared)) {
             return None;
         }
-        Some(self.contract(over, left, right))
+        let sum = self.contract(over, left, right);
+        Some(outside.into_iter().fold(sum, |sum, factor| self.multiply(sum, factor)))
+    }
+
+    /// Takes out factors that do not vary with what is summed over, where exponentials are left, which are at most 1: so
+    /// the sum cannot overflow without them, and the exponentials, which are stored, are a factor as they are.
+    fn outside(&self, over: Space, factors: &mut Vec<ValueId>) -> Vec<ValueId> {
+        let is_exponential = |f: &ValueId| self.exponentials.values().any(|known| known.exponential == *f);
+        let varies = |f: &ValueId| over.without(self.space(*f)) != over;
+        if factors.iter().filter(|f| varies(f)).all(is_exponential) {
+            factors.extract_if(.., |f| !varies(f)).collect()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// The sum over the batch, and over other dimensions that the body varies with.
+    pub(super) fn sum_over_batch(&mut self, others: Space, body: ValueId) -> ValueId {
+        let over = others.with(BATCH);
+        self.contraction(over, body).unwrap_or_else(|| self.reduce(Fold::Sum(0), over, body))
     }
 
     /// The factors of `body` in two groups.
@@ -50,8 +77,14 @@ impl Values {
         if self.volume(space.without(Space::of(BATCH))) < WORTH {
             return None;
         }
-        let with_batch = factors.iter().filter(|f| self.space(**f).contains(BATCH)).count();
-        let shared = if with_batch > 1 { Space::of(BATCH) } else { Space::POINT };
+        // The batch belongs to one group, or each of its elements has a product of its own.
+        let both = self.shared_batch(over, &factors);
+        self.split(over, &factors, Space::POINT)
+            .or_else(|| (both != Space::POINT).then(|| self.split(over, &factors, both)).flatten())
+    }
+
+    /// The factors in two groups with no dimension in common but those summed over and those shared.
+    fn split(&self, over: Space, factors: &[ValueId], shared: Space) -> Option<(Vec<ValueId>, Vec<ValueId>)> {
         let kept = |v: ValueId| self.space(v).without(over).without(shared);
         // What is connected with the first factor that has a dimension of its own.
         let mut group = kept(*factors.iter().find(|f| kept(**f) != Space::POINT)?);
@@ -65,26 +98,36 @@ impl Values {
             }
             group = grown;
         }
-        let (left, mut right): (Vec<ValueId>, Vec<ValueId>) =
+        let (mut left, rest): (Vec<ValueId>, Vec<ValueId>) =
             factors.iter().partition(|f| kept(**f).0 & group.0 != 0);
+        let (mut right, loose): (Vec<ValueId>, Vec<ValueId>) =
+            rest.into_iter().partition(|f| kept(*f) != Space::POINT);
+        let space = |side: &[ValueId]| side.iter().fold(Space::POINT, |space, f| space.union(self.space(*f)));
+        let spans = |side: &[ValueId]| over.without(space(side)) == Space::POINT;
         // What has only dimensions that are summed over goes with the smaller side.
-        right.sort_by_key(|f| std::cmp::Reverse(kept(*f).0.count_ones()));
-        let spans = |side: &[ValueId]| {
-            let all = side.iter().fold(Space::POINT, |space, f| space.union(self.space(*f)));
-            over.without(all) == Space::POINT
-        };
-        let others = right.iter().fold(Space::POINT, |space, f| space.union(kept(*f)));
-        (others != Space::POINT && spans(&left) && spans(&right)).then_some((left, right))
+        let is_smaller = self.volume(space(&left)) < self.volume(space(&right));
+        if is_smaller && spans(&right) { &mut left } else { &mut right }.extend(loose);
+        (space(&right).without(over).without(shared) != Space::POINT && spans(&left) && spans(&right))
+            .then_some((left, right))
+    }
+
+    /// The batch, if several factors have it and it is not summed over: then each batch element has a product of its
+    /// own.
+    pub(super) fn shared_batch(&self, over: Space, factors: &[ValueId]) -> Space {
+        let with_batch = factors.iter().filter(|f| self.space(**f).contains(BATCH)).count();
+        if with_batch > 1 && !over.contains(BATCH) { Space::of(BATCH) } else { Space::POINT }
     }
 
     /// Whether the elements of a factor can be read as a matrix: computed, or an input whose axes are read plainly.
-    fn is_matrix(&self, value: ValueId, over: Space) -> bool {
-        let Operation::Load(Load { source: Source::Input(_), axes, .. }) = self.operation(value) else {
+    fn is_matrix(&self, value: ValueId, over: Space, shared: Space) -> bool {
+        let Operation::Load(Load { source: Source::Input(_), axes, batched, .. }) = self.operation(value)
+        else {
             return !matches!(self.operation(value), Operation::Load(_));
         };
         // Each axis has one dimension from its beginning to its end, or a place; rows and columns do not alternate.
         let mut changes = 0;
-        let mut last = None;
+        // The batch comes first.
+        let mut last = (*batched && !shared.contains(BATCH)).then_some(over.contains(BATCH));
         for (length, place) in axes {
             match place {
                 Place::Affine(first, terms) => match terms.as_slice() {

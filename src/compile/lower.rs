@@ -12,6 +12,13 @@ const BLOCK_BYTES: usize = 2048;
 /// Elements that a tile of the batch reads, writes and stores: they stay in the second-level cache.
 const TILE_ELEMENTS: usize = 1 << 15;
 
+/// Batch elements of a tile whose products of matrices are fast, if no more than so many elements are stored for it.
+const PRODUCT_LENGTH: usize = 256;
+const PRODUCT_ELEMENTS: usize = 1 << 20;
+
+/// Elements of a cache line.
+const LINE: usize = 16;
+
 /// The most batch elements of a tile.
 const TILE_LENGTH: usize = 1 << 14;
 
@@ -153,10 +160,15 @@ pub(super) fn lower(
     inputs.dedup();
     let written = results.iter().filter(|r| r.kind == OutputKind::Each).map(|r| r.length);
     let touched: usize = inputs.iter().map(|i| i.1).chain(written).sum::<usize>() + tile_length;
-    let tile = (TILE_ELEMENTS / touched.max(1)).clamp(1, TILE_LENGTH).min(batch.max(1));
+    let room = |elements: usize| (elements / touched.max(1)).clamp(1, TILE_LENGTH);
+    // A product of matrices has as many rows, or columns, as the tile has batch elements, and is slow with few.
+    let has_products = each.iter().flat_map(|k| &k.contractions).any(|c| c.times_batch.contains(&true));
+    let least =
+        if has_products { room(PRODUCT_ELEMENTS).min(PRODUCT_LENGTH).min(batch.div_ceil(4)) } else { 1 };
+    let tile = room(TILE_ELEMENTS).max(least).min(batch.max(1));
     // Each chunk has sums of its own; they should not outgrow what a chunk reads.
     let chunks =
-        if total_length > 64 { (batch * touched / (8 * total_length)).clamp(1, CHUNKS) } else { CHUNKS };
+        if total_length > 64 { (batch * touched / (2 * total_length)).clamp(1, CHUNKS) } else { CHUNKS };
     let chunk = batch.div_ceil(chunks).div_ceil(tile).max(1) * tile;
     lowering.is_sound.then_some(Program {
         batch,
@@ -214,12 +226,14 @@ impl Lowering<'_> {
     fn give_memory(&mut self, value: ValueId) {
         let space = self.values.space(value);
         let is_batch_sum = matches!(self.values.operation(value),
-            Operation::Reduce(_, over, _) if over.contains(BATCH));
+            Operation::Reduce(_, over, _) | Operation::Contract(over, ..) if over.contains(BATCH));
         let plain = || self.ordered(space.without(Space::of(BATCH)));
         let inner = self.orders.get(&value).cloned().unwrap_or_else(plain);
         let mut strides = row_major(self.values, &inner);
         let volume = self.values.volume(space.without(Space::of(BATCH)));
-        let is_sum = is_folded(self.values, value);
+        // A product of matrices loses nothing that would be kept; totals have a place for it all the same.
+        let is_product = matches!(self.values.operation(value), Operation::Contract(..));
+        let is_sum = is_folded(self.values, value) && (is_batch_sum || !is_product);
         let needed = if is_sum { 2 * volume } else { volume };
         let (kind, memory): (usize, fn(usize) -> Memory) = if is_batch_sum {
             (2, Memory::Total)
@@ -232,8 +246,13 @@ impl Lowering<'_> {
             // Tiles hold all totals and then all that was lost.
             strides.push((BATCH, volume as isize));
         }
-        let at = self.lengths[kind];
-        self.lengths[kind] += needed;
+        // Arrays begin at a cache line; those of a tile do where the tile is long.
+        let at = if kind != 1 && volume >= LINE {
+            self.lengths[kind].next_multiple_of(LINE)
+        } else {
+            self.lengths[kind]
+        };
+        self.lengths[kind] = at + needed;
         self.placed.insert(value, Placed { memory: memory(at), strides, lost: volume });
     }
 

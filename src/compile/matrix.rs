@@ -5,16 +5,19 @@ use super::program::{Content, Contraction, Matrix};
 use super::value::{BATCH, Operation, Space, ValueId};
 
 impl Lowering<'_> {
-    /// Factors and products of matrices are stored group by group.
+    /// Factors and products of matrices are stored group by group. The group with the batch, or else with what is
+    /// outermost elsewhere, comes first: so passes that write a factor or read a product run through memory in order.
     pub(super) fn order_matrices(&mut self) {
         let batch = Space::of(BATCH);
         for value in self.schedule.needed.clone() {
             let Operation::Contract(over, a, b) = *self.values.operation(value) else { continue };
-            let [left, right] = [a, b].map(|v| self.values.space(v).without(over).without(batch));
+            let shared = self.values.shared_batch(over, &[a, b]);
+            let [left, right] = [a, b].map(|v| self.values.space(v).without(over).without(shared));
             for (array, first, second) in [(value, left, right), (a, left, over), (b, right, over)] {
-                let order =
-                    self.ordered(first).into_iter().chain(self.ordered(second.without(batch))).collect();
-                self.orders.entry(array).or_insert(order);
+                let is_outer = self.ordered(first.union(second)).first().is_none_or(|d| first.contains(*d));
+                let (outer, inner) = if is_outer { (first, second) } else { (second, first) };
+                let [outer, inner] = [outer, inner].map(|space| self.ordered(space.without(batch)));
+                self.orders.entry(array).or_insert([outer, inner].concat());
             }
         }
     }
@@ -22,11 +25,9 @@ impl Lowering<'_> {
     /// How a product of matrices lies in memory. Notes where one does not lie as a matrix.
     pub(super) fn contraction(&mut self, value: ValueId, over: Space, a: ValueId, b: ValueId) -> Contraction {
         let values = self.values;
-        let [left, right] = [a, b].map(|v| values.space(v));
-        let is_shared = left.contains(BATCH) && right.contains(BATCH);
-        let shared = if is_shared { Space::of(BATCH) } else { Space::POINT };
-        let rows = left.without(over).without(shared);
-        let columns = right.without(over).without(shared);
+        let shared = values.shared_batch(over, &[a, b]);
+        let is_shared = shared != Space::POINT;
+        let [rows, columns] = [a, b].map(|v| values.space(v).without(over).without(shared));
         let mut is_matrix = true;
         let mut place = |content: (Content, Strided), first: Space, second: Space| {
             let (Content::Memory(memory, offset, _), strided) = content else {
@@ -58,7 +59,7 @@ impl Lowering<'_> {
         let volume = |space: Space| values.volume(space.without(Space::of(BATCH)));
         let contraction = Contraction {
             lengths: [volume(rows), volume(columns), volume(over)],
-            times_batch: [rows.contains(BATCH), columns.contains(BATCH)],
+            times_batch: [rows, columns, over].map(|space| space.contains(BATCH)),
             is_batched: is_shared,
             left: place(left_at, rows, over),
             right: place(right_at, over, columns),

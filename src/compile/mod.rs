@@ -39,7 +39,7 @@ use crate::real::Real;
 use lower::{Kind, Wanted};
 use schedule::schedule;
 use translate::Translator;
-use value::{BATCH, Fold, Space};
+use value::{BATCH, Space};
 
 /// An output, and by what its sum over the batch, or each of its elements, is divided.
 pub(crate) struct Scaled<'a> {
@@ -84,12 +84,12 @@ pub(crate) fn compile<T: Real>(
             Batch::Each => (values.multiply(factor, value), Kind::Each),
             // What is the same for each batch element is counted, or averaged, at once.
             Batch::Mean if !is_batched && data.batch_length() > 0 => (value, Kind::Once),
-            Batch::Mean => (values.reduce(Fold::Sum(0), Space::of(BATCH), value), Kind::Total),
+            Batch::Mean => (values.sum_over_batch(Space::POINT, value), Kind::Total),
             Batch::Sum if !is_batched => {
                 let count = values.constant(data.batch_length() as f64 / divisor);
                 (values.multiply(count, value), Kind::Once)
             }
-            _ => (values.reduce(Fold::Sum(0), Space::of(BATCH), value), Kind::Total),
+            _ => (values.sum_over_batch(Space::POINT, value), Kind::Total),
         };
         wanted.push(Wanted { value, order, kind, divisor: *divisor });
     }
@@ -98,7 +98,7 @@ pub(crate) fn compile<T: Real>(
         let flag = values.is_extreme(divisor);
         let space = values.space(flag);
         let (value, kind) = if space.contains(BATCH) {
-            (values.reduce(Fold::Sum(0), space, flag), Kind::Total)
+            (values.sum_over_batch(space, flag), Kind::Total)
         } else {
             (values.sum(space, flag), Kind::Once)
         };

@@ -115,8 +115,8 @@ pub(crate) struct Kernel {
 pub(crate) struct Contraction {
     /// Rows of the left factor, columns of the right one, and what is summed over.
     pub lengths: [usize; 3],
-    /// Whether the rows, or the columns, run over the batch as well.
-    pub times_batch: [bool; 2],
+    /// Which of them run over the batch as well. What is summed over it is added to what is there.
+    pub times_batch: [bool; 3],
     /// Whether each batch element has a product of its own.
     pub is_batched: bool,
     pub left: Matrix,

@@ -17,10 +17,9 @@ pub(super) fn run<T: Precision>(
     count: usize,
     part: Option<(usize, usize)>,
 ) {
-    let [rows, columns, between] = contraction.lengths;
-    let times = |length: usize, by: bool| if by { length * count } else { length };
-    let rows = times(rows, contraction.times_batch[0]);
-    let columns = times(columns, contraction.times_batch[1]);
+    let times = |at: usize| contraction.lengths[at] * if contraction.times_batch[at] { count } else { 1 };
+    let [rows, columns, between] = [0, 1, 2].map(times);
+    let is_added = contraction.times_batch[2];
     // A part of the rows.
     let (from, to) = part.unwrap_or((0, rows));
     let rows = to - from;
@@ -39,14 +38,14 @@ pub(super) fn run<T: Precision>(
                 at(product).wrapping_offset(from as isize * product.strides[0]),
                 product.strides[1],
                 product.strides[0],
-                false,
+                is_added,
                 at(left).wrapping_offset(from as isize * left.strides[0]).cast_const(),
                 left.strides[1],
                 left.strides[0],
                 at(right).cast_const(),
                 right.strides[1],
                 right.strides[0],
-                T::zero(),
+                if is_added { T::one() } else { T::zero() },
                 T::one(),
                 false,
                 false,

@@ -105,11 +105,14 @@ fn add_to<T: Precision>(total: &mut T, lost: &mut T, value: T) {
     *total = sum;
 }
 
-/// Adds `value` to one element, and the rounding error to another.
-pub(super) fn add<T: Precision>(elements: &mut [T], total: usize, lost: usize, value: T) {
-    let (mut sum, mut rest) = (elements[total], elements[lost]);
-    add_to(&mut sum, &mut rest, value);
-    (elements[total], elements[lost]) = (sum, rest);
+/// Adds sums to as many others; what rounding lost of either is `lost` elements further on.
+pub(super) fn add_all<T: Precision>(totals: &mut [T], part: &[T], lost: usize, length: usize) {
+    let (totals, losts) = totals.split_at_mut(lost);
+    let rounded = totals[..length].iter_mut().zip(&mut losts[..length]);
+    for ((total, lost), (value, rest)) in rounded.zip(part[..length].iter().zip(&part[lost..])) {
+        add_to(total, lost, *value);
+        *lost = *lost + *rest;
+    }
 }
 
 /// The sum and what rounding lost of it.

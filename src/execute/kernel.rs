@@ -162,7 +162,7 @@ fn start_registers<L: Lanes>(
             _ => 0,
         };
         workspace.numbered[at] = None;
-        let own = workspace.first + at * workspace.register;
+        let own = at * workspace.register;
         workspace.registers[at] = workspace.blocks[own..].as_mut_ptr();
         match operand.content {
             Content::Constant(constant) => {

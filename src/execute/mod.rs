@@ -5,6 +5,7 @@
 //! split      large kernels, cut into parts that threads share out
 //! kernel     one pass: its loops and blocks
 //! workspace  what a thread needs, and where memory is
+//! buffer     memory for vectors
 //! block      a block that is interpreted
 //! generated  a block, or whole rows, that run as machine code
 //! transfer   what a block reads and writes
@@ -18,6 +19,7 @@
 //! added in order at the end. So results do not depend on the number of threads, to the bit.
 
 mod block;
+mod buffer;
 mod contract;
 pub(crate) mod fold;
 mod function;
@@ -34,6 +36,7 @@ use crate::evaluate::Data;
 use crate::graph::VariableId;
 use crate::native::{Native, Natives};
 use crate::vector::{Lanes, Level, Precision, Vectorized};
+use buffer::{Buffer, unset};
 use kernel::Part;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -77,7 +80,7 @@ pub(crate) fn execute<T: Precision>(
             *result = unset(length);
         }
     }
-    let mut shared = vec![T::zero(); program.shared_length + MARGIN];
+    let mut shared = Buffer::unset(program.shared_length + MARGIN);
     let inputs = (0..data.variable_count() as u32)
         .map(|at| {
             let elements = data.elements(VariableId(at)).unwrap_or(&[]).as_ptr_range();
@@ -100,8 +103,8 @@ pub(crate) fn execute<T: Precision>(
         split::run((program, natives), kernels, &bases, &constants, (0, 1), (threads, level), &workspaces);
     }
     if program.is_split {
-        let mut tile = vec![T::zero(); program.tile_length * program.tile + MARGIN];
-        let mut totals = vec![T::zero(); program.total_length];
+        let mut tile = Buffer::unset(program.tile_length * program.tile + MARGIN);
+        let mut totals = Buffer::zeros(program.total_length);
         let mut bases = bases.clone();
         (bases.tile, bases.totals) = (tile.as_mut_ptr(), totals.as_mut_ptr());
         let mut start = 0;
@@ -123,13 +126,13 @@ pub(crate) fn execute<T: Precision>(
         return is_finite.load(Ordering::Relaxed);
     }
     let count = if program.each.is_empty() { 0 } else { program.batch.div_ceil(program.chunk) };
-    let partial: Mutex<Vec<(usize, Vec<T>)>> = Mutex::new(Vec::with_capacity(count));
+    let partial: Mutex<Vec<(usize, Buffer<T>)>> = Mutex::new(Vec::with_capacity(count));
     let owners: Mutex<Vec<Own<T>>> = Mutex::new(Vec::new());
     in_parallel(count, threads, &|chunk| {
         let own = owners.lock().ok().and_then(|mut all| all.pop());
         let mut own = own.unwrap_or_else(|| Own::new(program, natives, &constants));
         let mut bases = bases.clone();
-        let mut totals = vec![T::zero(); program.total_length];
+        let mut totals = Buffer::zeros(program.total_length);
         (bases.tile, bases.totals) = (own.tile.as_mut_ptr(), totals.as_mut_ptr());
         let start = chunk * program.chunk;
         let end = program.batch.min(start + program.chunk);
@@ -154,14 +157,12 @@ pub(crate) fn execute<T: Precision>(
     });
     let mut partial = partial.into_inner().unwrap_or_default();
     partial.sort_unstable_by_key(|p| p.0);
-    let mut totals = vec![T::zero(); program.total_length];
-    for (_, part) in &partial {
+    let mut partial = partial.into_iter().map(|p| p.1);
+    let mut totals = partial.next().unwrap_or_else(|| Buffer::zeros(program.total_length));
+    for part in partial {
         for output in &program.results {
             if let OutputKind::Total { start, lost, .. } = output.kind {
-                for at in 0..output.length {
-                    fold::add(&mut totals, start + at, lost + at, part[start + at]);
-                    totals[lost + at] = totals[lost + at] + part[lost + at];
-                }
+                fold::add_all(&mut totals[start..], &part[start..], lost - start, output.length);
             }
         }
     }
@@ -172,25 +173,14 @@ pub(crate) fn execute<T: Precision>(
 /// What a thread keeps from one chunk to the next.
 struct Own<T> {
     workspace: Workspace<T>,
-    tile: Vec<T>,
+    tile: Buffer<T>,
 }
 
 impl<T: Precision> Own<T> {
     fn new(program: &Program, natives: &Natives, constants: &[T]) -> Self {
-        let tile = vec![T::zero(); program.tile_length * program.tile + MARGIN];
+        let tile = Buffer::unset(program.tile_length * program.tile + MARGIN);
         Own { workspace: Workspace::new(program, natives, constants), tile }
     }
-}
-
-/// Memory that kernels will write.
-fn unset<T: Precision>(length: usize) -> Vec<T> {
-    let mut elements = Vec::with_capacity(length);
-    // SAFETY: any bits are a float; every element is written by a kernel, or as a total, before anything reads it.
-    #[allow(clippy::uninit_vec)]
-    unsafe {
-        elements.set_len(length);
-    }
-    elements
 }
 
 /// Elements behind the end of an array that blocks may read.
@@ -200,20 +190,35 @@ const MARGIN: usize = 64;
 fn finish<T: Precision>(program: &Program, results: &mut [Vec<T>], totals: &[T]) {
     for (output, result) in program.results.iter().zip(results) {
         if let OutputKind::Total { start, lost, loops } = &output.kind {
+            let (totals, losts) = (&totals[*start..], &totals[*lost..]);
+            let divisor = T::from_double(output.divisor);
+            let whole = |total: T, lost: T| (if total.is_finite() { total + lost } else { total }) / divisor;
+            if is_row_major(loops) {
+                for ((element, total), lost) in result.iter_mut().zip(totals).zip(losts) {
+                    *element = whole(*total, *lost);
+                }
+                continue;
+            }
             for (at, element) in result.iter_mut().enumerate() {
                 let (mut rest, mut offset) = (at, 0);
                 for (length, stride) in loops.iter().rev() {
                     offset += rest % length * stride;
                     rest /= length;
                 }
-                let (total, lost) = (totals[start + offset], totals[lost + offset]);
-                *element = if total.is_finite() { total + lost } else { total };
-                if output.divisor != 1.0 {
-                    *element = *element / T::from_double(output.divisor);
-                }
+                *element = whole(totals[offset], losts[offset]);
             }
         }
     }
+}
+
+/// Whether loops of these lengths and strides go from element to element.
+fn is_row_major(loops: &[(usize, usize)]) -> bool {
+    let mut expected = 1;
+    loops.iter().rev().all(|(length, stride)| {
+        let fits = *length == 1 || *stride == expected;
+        expected *= length;
+        fits
+    })
 }
 
 /// Does `work` for 0 to `count`, on as many threads.

@@ -17,6 +17,9 @@ const PART: usize = 1 << 16;
 /// The most parts of a kernel.
 const PARTS: usize = 32;
 
+/// Rows of a product of matrices that make a part, where there are so many.
+const ROWS: usize = 128;
+
 /// Elements that the sums of all parts together may have.
 const SUMS: usize = 1 << 20;
 
@@ -53,8 +56,9 @@ pub(super) fn run<T: Precision>(
         for contraction in &kernel.contractions {
             let rows = contract::rows(contraction, count);
             let work: usize = contraction.lengths.iter().product();
-            let parts = (work / (PART * 8)).clamp(1, PARTS).min(rows.div_ceil(16).max(1));
-            let height = rows.div_ceil(parts).next_multiple_of(16);
+            let parts = (work / (PART * 8)).clamp(1, PARTS);
+            // Each part brings the whole of the right factor into order, which takes rows enough to be worth it.
+            let height = rows.div_ceil(parts).max(rows.div_ceil(4).min(ROWS)).next_multiple_of(16);
             in_parallel(rows.div_ceil(height.max(1)), threads, &|part| {
                 let range = (part * height, rows.min((part + 1) * height));
                 let at = |memory| address(bases, memory, start, tile);

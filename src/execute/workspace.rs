@@ -1,6 +1,7 @@
 //! What a thread needs to run kernels, and where memory is.
 
 use super::Bases;
+use super::buffer::Buffer;
 use super::fold::Running;
 use super::generated::Call;
 use super::kernel::LOOPS;
@@ -12,15 +13,11 @@ use crate::vector::Precision;
 /// Elements beyond a block before the next register's begins: they do not share cache lines' places.
 const GAP: usize = 48;
 
-/// Bytes that registers are aligned to: vectors then lie in one cache line.
-const ALIGNMENT: usize = 64;
-
 /// What a thread needs to run kernels: allocated once.
 pub(crate) struct Workspace<T> {
     pub(super) constants: Vec<T>,
-    /// A block for each register, behind `first` elements.
-    pub(super) blocks: Vec<T>,
-    pub(super) first: usize,
+    /// A block for each register.
+    pub(super) blocks: Buffer<T>,
     /// Elements from one register's block to the next.
     pub(super) register: usize,
     /// Where each register's elements are.
@@ -51,13 +48,10 @@ impl<T: Precision> Workspace<T> {
         let offsets = kernels().map(|k| k.operands.len() + k.sinks.len()).max().unwrap_or(0);
         let sinks = kernels().map(|k| k.sinks.len()).max().unwrap_or(0);
         let register = kernels().map(|k| k.block).max().unwrap_or(0) + GAP;
-        let blocks = vec![T::zero(); registers * register + ALIGNMENT];
-        let first = blocks.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
         Workspace {
-            first,
             register,
             constants: constants.to_vec(),
-            blocks,
+            blocks: Buffer::zeros(registers * register + GAP),
             registers: vec![std::ptr::null_mut(); registers],
             offsets: vec![0; offsets],
             starts: vec![std::ptr::null_mut(); offsets],
@@ -74,7 +68,7 @@ impl<T> Workspace<T> {
     /// Where the block of a register begins.
     #[inline(always)]
     pub(super) fn own(&mut self, register: usize) -> *mut T {
-        let at = self.first + register * self.register;
+        let at = register * self.register;
         self.blocks[at..].as_mut_ptr()
     }
 }

@@ -105,7 +105,7 @@ elementary! {
     /// log(x)
     Log log(x) single 1.5 double 1.5;
     /// log(1 + x)
-    Log1p log1p(x) single 1.25 double 1.25;
+    Log1p log1p(x) single 1.5 double 1.25;
     /// log(x)/log(2)
     Log2 log2(x) single 1.0 double 1.0;
     /// log(x)/log(10)

@@ -280,16 +280,38 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     /// normal and finite; unspecified for others.
     #[inline(always)]
     fn split(self, a: Self::Register) -> (Self::Register, Self::Register) {
-        let half_root = self.to_bits(self.constant(std::f64::consts::FRAC_1_SQRT_2));
-        // With the bias added again the field is not negative, so the shift need not know signs.
-        let lifted = self.add_bits(self.sub_bits(self.to_bits(a), half_root), self.to_bits(self.one()));
+        let (lifted, k) = self.split_exponent(a);
+        // What is below the exponent counts from sqrt(1/2).
+        let below = self.and_bits(lifted, self.splat_bits((1 << (Self::PRECISION - 1)) - 1));
+        (self.of_bits(self.add_bits(below, self.splat_bits(Self::HALF_ROOT_BITS))), k)
+    }
+    /// The parts 2^-k and `k` of m*2^k as `split` has them, for `a` up to 2^(BIAS - 1).
+    #[inline(always)]
+    fn split_scale(self, a: Self::Register) -> (Self::Register, Self::Register) {
+        let (lifted, k) = self.split_exponent(a);
+        let field = self.and_bits(lifted, self.splat_bits(u64::MAX << (Self::PRECISION - 1)));
+        // The exponent's field of 2^-k is twice the bias without that of 2^k.
+        (self.of_bits(self.sub_bits(self.splat_bits(2 * Self::ONE_BITS), field)), k)
+    }
+    /// The bits of `a`, lifted so that the exponent's field is that of 2^k for `k` as `split` has it, which is also
+    /// given as a number.
+    #[inline(always)]
+    fn split_exponent(self, a: Self::Register) -> (Self::Bits, Self::Register) {
+        let lifted = self.add_bits(self.to_bits(a), self.splat_bits(Self::ONE_BITS - Self::HALF_ROOT_BITS));
         let biased = self.of_exponent_field(lifted);
         let whole =
             self.or_bits(biased, self.to_bits(self.constant((1_u64 << (Self::PRECISION - 1)) as f64)));
-        let k = self.sub(self.of_bits(whole), self.constant(Self::EXPONENT_TO_BITS));
-        let shift = self.sub_bits(self.to_exponent_field(biased), self.to_bits(self.one()));
-        (self.of_bits(self.sub_bits(self.to_bits(a), shift)), k)
+        (lifted, self.sub(self.of_bits(whole), self.constant(Self::EXPONENT_TO_BITS)))
     }
+    /// The bits of 1.
+    const ONE_BITS: u64 =
+        if Self::PRECISION == f32::MANTISSA_DIGITS { 1_f32.to_bits() as u64 } else { 1_f64.to_bits() };
+    /// The bits of sqrt(1/2).
+    const HALF_ROOT_BITS: u64 = if Self::PRECISION == f32::MANTISSA_DIGITS {
+        std::f32::consts::FRAC_1_SQRT_2.to_bits() as u64
+    } else {
+        std::f64::consts::FRAC_1_SQRT_2.to_bits()
+    };
 
     /// The sum of all lanes, by halves; deterministic, but another instruction set may round otherwise.
     #[inline(always)]

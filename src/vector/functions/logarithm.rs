@@ -69,31 +69,73 @@ fn scaled_log<L: Lanes>(l: L, m: L::Register, by: [L::Register; 2]) -> (L::Regis
 /// log(1 + x), accurate for small `x`.
 #[inline(always)]
 pub fn log1p<L: Lanes>(l: L, x: L::Register) -> L::Register {
-    let (u, (high, low)) = log1p_terms(l, x);
-    let result = edges(l, u, l.add(high, low));
-    // So small that only the first term counts, which may be a negative zero.
-    l.select(l.less(l.abs(x), either(l, 1e-8, 1e-17)), x, result)
+    let result = of_one_more(
+        l,
+        x,
+        (0.0, x),
+        #[inline(always)]
+        |_, _, f, k| {
+            let low = l.mul_add(k, LOG_2.part(l, 1), log_series(l, f));
+            l.mul_add(k, LOG_2.part(l, 0), l.add(f, low))
+        },
+    );
+    // Zero has the sign of `x`, as everything else has.
+    l.of_bits(l.or_bits(l.to_bits(result), l.sign_bit(x)))
 }
 
 /// log(1 + x) - x, accurate for small `x`.
 #[inline(always)]
 pub fn log1pmx<L: Lanes>(l: L, x: L::Register) -> L::Register {
-    let (u, (high, low)) = log1p_terms(l, x);
-    // The first term is `x` itself where the power of two is none, and only the others are left. Elsewhere it is nearer
-    // to zero than `x`, or within a factor of two, or the rounding of the difference does not count.
-    let (high, rounding) = ordered_sum(l, l.neg(x), high);
-    let result = edges(l, u, l.add(high, l.add(rounding, low)));
-    l.select(l.equal(u, l.constant(f64::INFINITY)), l.neg(u), result)
+    of_one_more(
+        l,
+        x,
+        (0.36, l.neg(x)),
+        // f - x = (2^-k - 1)*(1 + x), which is 0 where the power of two is none: then only the series is left. For the
+        // next powers k*log(2) + 2^-k - 1 loses nothing; further below zero it would, and then comes last.
+        #[inline(always)]
+        |is_usual, less, f, k| {
+            let low = l.mul_add(k, LOG_2.part(l, 1), log_series(l, f));
+            let whole = l.mul_add(k, LOG_2.part(l, 0), less);
+            if is_usual {
+                return l.add(l.mul_add(less, x, whole), low);
+            }
+            let is_below = l.less(k, l.constant(-1.0));
+            let high = l.mul_add(less, x, l.select(is_below, less, whole));
+            let last = l.select(is_below, l.mul(k, LOG_2.part(l, 0)), l.zero());
+            l.add(l.add(high, last), low)
+        },
+    )
 }
 
-/// 1 + x, and log(1 + x) as two terms, of which the first is exact; where 1 + x is positive and finite.
+/// What `inner` makes of 2^-k - 1, `f` and `k` with 1 + x = (1 + f)*2^k and 1 + f in [sqrt(1/2), sqrt(2)]; it is told
+/// whether all 1 + x are above `least`, which is at least 0. Minus infinity where 1 + x is 0, and `at_infinity` for that.
 #[inline(always)]
-fn log1p_terms<L: Lanes>(l: L, x: L::Register) -> (L::Register, Pair<L>) {
+fn of_one_more<L: Lanes>(
+    l: L,
+    x: L::Register,
+    (least, at_infinity): (f64, L::Register),
+    inner: impl Fn(bool, L::Register, L::Register, L::Register) -> L::Register,
+) -> L::Register {
     let u = l.add(l.one(), x);
-    // What the sum lost: exact but where `x` is so large that it does not count.
-    let lost = l.sub(x, l.sub(u, l.one()));
-    let (f, low, k) = sum_parts(l, u, lost);
-    (u, log_terms_of_parts(l, f, low, k))
+    let most = either(l, 2_f64.powi(100), 2_f64.powi(1000));
+    if l.all(l.and(l.less(l.constant(least), u), l.less_equal(u, most))) {
+        let (less, f, k) = one_more(l, x);
+        return inner(true, less, f, k);
+    }
+    let is_huge = l.less(most, x);
+    let by = either(l, 64.0, 512.0);
+    let (less, f, k) = one_more(l, l.select(is_huge, l.mul(x, l.power_of_two(l.neg(by))), x));
+    let result = edges(l, u, inner(false, less, f, l.select(is_huge, l.add(k, by), k)));
+    l.select(l.equal(u, l.constant(f64::INFINITY)), at_infinity, result)
+}
+
+/// 2^-k - 1, `f` and `k`, with 1 + x = (1 + f)*2^k.
+#[inline(always)]
+fn one_more<L: Lanes>(l: L, x: L::Register) -> (L::Register, L::Register, L::Register) {
+    let (power, k) = l.split_scale(l.add(l.one(), x));
+    // A power of which the difference loses digits belongs to a logarithm so large that they do not count.
+    let less = l.sub(power, l.one());
+    (less, l.mul_add(x, power, less), k)
 }
 
 /// log(u + lost), where `lost` is within the rounding of `u`, and zero if that is subnormal.
