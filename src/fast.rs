@@ -3,7 +3,7 @@
 use crate::compile::{Program, Scaled, compile};
 use crate::diagnostic::Diagnostic;
 use crate::evaluate::{Batch, Data, Limits, Output};
-use crate::execute::execute;
+use crate::execute::{Buffer, execute};
 use crate::graph::Graph;
 use crate::native::Natives;
 use crate::real::Real;
@@ -59,7 +59,7 @@ pub struct Compiled<'a, T> {
     level: Level,
     /// The program without reciprocals, and its code, once it was needed.
     exact: Option<(Program, Natives)>,
-    results: Vec<Vec<T>>,
+    results: Vec<Buffer<T>>,
 }
 
 impl<'a, T: Precision> Compiled<'a, T> {
@@ -130,8 +130,8 @@ impl<'a, T: Precision> Compiled<'a, T> {
     }
 
     /// The elements of the results in row-major order: the value, then gradients and diagonals as they were asked for.
-    pub fn results(&self) -> &[Vec<T>] {
-        &self.results[..self.outputs.len().min(self.results.len())]
+    pub fn results(&self) -> Vec<&[T]> {
+        self.results.iter().take(self.outputs.len()).map(|result| &**result).collect()
     }
 
     fn into_arrays(self) -> Result<Vec<ArrayD<T>>, Diagnostic> {
@@ -144,7 +144,9 @@ impl<'a, T: Precision> Compiled<'a, T> {
                 _ => own,
             };
             // The elements are as many as the shape says; the program was compiled for it.
-            Ok(ArrayD::from_shape_vec(IxDyn(&shape), elements)
+            Ok(elements
+                .into_array()
+                .into_shape_with_order(IxDyn(&shape))
                 .unwrap_or_else(|_| ArrayD::from_elem(IxDyn(&[]), T::nan())))
         });
         arrays.collect()

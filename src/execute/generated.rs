@@ -1,12 +1,12 @@
 //! Kernels that run as machine code.
 
 use super::Bases;
-use super::block::{Shape, operands, sink_block};
+use super::block::{Shape, operands, sink_block, within};
 use super::fold;
 use super::transfer::gather_block;
 use super::workspace::{Workspace, address};
 use crate::compile::Program;
-use crate::compile::program::{Kernel, Mode, SinkKind};
+use crate::compile::program::{Content, Kernel, Memory, Mode, SinkKind};
 use crate::compile::value::Fold;
 use crate::native::{ACCUMULATORS, Arguments, Native, PORTS, Port, Source, Use, gather_of};
 use crate::real::Real;
@@ -68,7 +68,7 @@ pub(super) fn block<L: Lanes>(
         let position = &workspace.position[..kernel.loops.len()];
         gather_block(gather, from, to, &workspace.registers, position, shape, kernel.has_rows);
     }
-    run(lanes, (kernel, native), program, (bases, workspace), shape, at);
+    run(lanes, (kernel, native), program, (bases, workspace), shape, at, false);
     for (number, output) in layout.outputs.iter().enumerate() {
         if let Some(register) = output {
             let values = workspace.own((*register).into());
@@ -77,7 +77,35 @@ pub(super) fn block<L: Lanes>(
     }
 }
 
-/// Runs code on rows, from a row and a place in it on.
+/// Of the rows, those for which all operands that may be outside their arrays are within: from one on, to another.
+pub(super) fn rows_within<T: Precision>(
+    (kernel, native): (&Kernel, &Native),
+    bases: &Bases<T>,
+    workspace: &Workspace<T>,
+    (first, last): (usize, usize),
+    (from, run): (usize, usize),
+) -> (usize, usize) {
+    let (mut low, mut high) = (first as isize, last as isize);
+    for source in &native.layout.ports {
+        let Source::Guarded(at) = *source else { continue };
+        let (at, operand) = (usize::from(at), &kernel.operands[usize::from(at)]);
+        let Content::Memory(Memory::Input(input, _), ..) = operand.content else { continue };
+        let (begin, end) = bases.inputs[input as usize];
+        // Rows follow each other, so the stride from row to row is not 0.
+        let stride = native.layout.row_stride(kernel, &operand.strides);
+        let start = workspace.starts[at]
+            .wrapping_offset(workspace.offsets[at] + within(kernel, &operand.strides, (0, from)));
+        let elements = |bytes: usize, of: usize| (bytes as isize - of as isize) / size_of::<T>() as isize;
+        let (before, behind) = (elements(begin.addr(), start.addr()), elements(end.addr(), start.addr()));
+        low = low.max(before.div_euclid(stride) + isize::from(before.rem_euclid(stride) != 0));
+        high = high.min((behind - run as isize).div_euclid(stride) + 1);
+    }
+    let low = (low as usize).min(last);
+    (low, (high.max(0) as usize).max(low))
+}
+
+/// Runs code on rows, from a row and a place in it on. Operands that may be outside their arrays are read where they
+/// are if `is_within`, else in their blocks.
 #[inline(always)]
 pub(super) fn run<L: Lanes>(
     lanes: L,
@@ -86,6 +114,7 @@ pub(super) fn run<L: Lanes>(
     (bases, workspace): (&Bases<L::Scalar>, &mut Workspace<L::Scalar>),
     shape: Shape,
     (row, from): (usize, usize),
+    is_within: bool,
 ) where
     L::Scalar: Precision,
 {
@@ -97,7 +126,8 @@ pub(super) fn run<L: Lanes>(
     };
     for (number, source) in layout.ports.iter().enumerate() {
         let (start, stride) = match *source {
-            Source::Direct(at) => {
+            Source::Guarded(at) if !is_within => (workspace.registers[at as usize], shape.run as i64),
+            Source::Direct(at) | Source::Guarded(at) => {
                 let strides = &kernel.operands[at as usize].strides;
                 let offset = workspace.offsets[at as usize] + beyond(strides);
                 (

@@ -100,15 +100,32 @@ pub(super) fn run<L: Lanes>(
         loop {
             if let Some(native) = native.filter(|native| native.layout.is_direct) {
                 let shape = Shape::new(rows.1 - rows.0, runs.1 - runs.0);
-                generated::run(lanes, (kernel, native), program, (bases, workspace), shape, (rows.0, runs.0));
+                let at = (rows.0, runs.0);
+                generated::run(lanes, (kernel, native), program, (bases, workspace), shape, at, true);
                 if !advance(kernel, workspace, &lengths[..outer]) {
                     break;
                 }
                 continue;
             }
+            let run = (runs.0, runs.1 - runs.0);
+            let inside = match native.filter(|native| native.layout.is_direct_within) {
+                Some(native) => generated::rows_within((kernel, native), bases, workspace, rows, run),
+                None => (rows.1, rows.1),
+            };
             let mut row = rows.0;
             while row < rows.1 {
-                let height = rows_most.min(rows.1 - row);
+                if let Some(native) = native
+                    && row == inside.0
+                    && row < inside.1
+                {
+                    let shape = Shape::new(inside.1 - row, run.1);
+                    let at = (row, run.0);
+                    generated::run(lanes, (kernel, native), program, (bases, workspace), shape, at, true);
+                    row = inside.1;
+                    continue;
+                }
+                let end = if row < inside.0 { inside.0 } else { rows.1 };
+                let height = rows_most.min(end - row);
                 let mut at = runs.0;
                 while at < runs.1 {
                     let run = kernel.block.min(runs.1 - at);

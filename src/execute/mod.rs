@@ -36,7 +36,7 @@ use crate::evaluate::Data;
 use crate::graph::VariableId;
 use crate::native::{Native, Natives};
 use crate::vector::{Lanes, Level, Precision, Vectorized};
-use buffer::{Buffer, unset};
+pub(crate) use buffer::Buffer;
 use kernel::Part;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -69,15 +69,15 @@ pub(crate) fn execute<T: Precision>(
     natives: &Natives,
     data: &Data<T>,
     (threads, level): (usize, Level),
-    results: &mut Vec<Vec<T>>,
+    results: &mut Vec<Buffer<T>>,
     progress: &(dyn Fn(usize) + Sync),
 ) -> bool {
-    results.resize_with(program.results.len(), Vec::new);
+    results.resize_with(program.results.len(), || Buffer::result(0));
     for (result, output) in results.iter_mut().zip(&program.results) {
         let copies = if output.kind == OutputKind::Each { program.batch } else { 1 };
         let length = output.length * copies;
         if result.len() != length {
-            *result = unset(length);
+            *result = Buffer::result(length);
         }
     }
     let mut shared = Buffer::unset(program.shared_length + MARGIN);
@@ -187,7 +187,7 @@ impl<T: Precision> Own<T> {
 const MARGIN: usize = 64;
 
 /// Divides sums over the batch, and puts them where they belong.
-fn finish<T: Precision>(program: &Program, results: &mut [Vec<T>], totals: &[T]) {
+fn finish<T: Precision>(program: &Program, results: &mut [Buffer<T>], totals: &[T]) {
     for (output, result) in program.results.iter().zip(results) {
         if let OutputKind::Total { start, lost, loops } = &output.kind {
             let (totals, losts) = (&totals[*start..], &totals[*lost..]);

@@ -16,6 +16,9 @@ pub enum Source {
     Direct(u16),
     /// An operand in its block, where rows follow each other; or one value.
     Block(u16),
+    /// An operand whose rows follow each other, in the memory that it comes from while that is within its array, else in
+    /// its block.
+    Guarded(u16),
     /// The block of a register, which is filled before or read after.
     Register(u16),
     /// The memory of a sink.
@@ -50,6 +53,8 @@ pub struct Layout {
     pub accumulators: Vec<Use>,
     /// Whether code reads and writes everything itself, so that it may run over whole rows.
     pub is_direct: bool,
+    /// Whether it does so wherever the operands that may be outside their arrays are within.
+    pub is_direct_within: bool,
     /// By operand: whether it is read where it is.
     pub directly: Vec<bool>,
     /// Gathers, done before, and their blocks.
@@ -136,9 +141,15 @@ impl Layout {
                 })
             })
             .collect();
-        layout.is_direct = layout.directly.iter().all(|d| *d)
-            && layout.gathers.is_empty()
-            && layout.outputs.iter().all(Option::is_none);
+        let brings_all = layout.gathers.is_empty() && layout.outputs.iter().all(Option::is_none);
+        layout.is_direct = brings_all && layout.directly.iter().all(|d| *d);
+        let is_guarded = |(at, operand): (usize, &Operand)| {
+            operand.mode == Mode::Guarded && !read.contains(&(at as u16)) || layout.directly[at]
+        };
+        layout.is_direct_within = brings_all
+            && !layout.is_direct
+            && kernel.has_rows
+            && kernel.operands.iter().enumerate().all(is_guarded);
         Some(layout)
     }
 
@@ -183,7 +194,11 @@ impl Recording<'_> {
                 Content::Constant(number) => lanes.constant(constants[number]),
                 _ => {
                     let is_direct = self.layout.directly[at];
-                    let source = if is_direct { Source::Direct(at as u16) } else { Source::Block(at as u16) };
+                    let source = match operand.mode {
+                        _ if is_direct => Source::Direct(at as u16),
+                        Mode::Guarded => Source::Guarded(at as u16),
+                        _ => Source::Block(at as u16),
+                    };
                     let is_one = if is_direct {
                         operand.strides.last() == Some(&0)
                     } else {

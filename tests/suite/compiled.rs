@@ -70,7 +70,7 @@ fn check<T: Precision>(what: &str, loss: &Loss, at: &Inputs<T>, reduction: Reduc
             let holds = compiled.run(threads, level, &|_| {}).unwrap();
             for (at, (got, wanted)) in compiled.results().iter().zip(&wanted).enumerate() {
                 assert_eq!(got.len(), wanted.len(), "{what}, result {at}");
-                for (element, (a, b)) in wanted.iter().zip(got).enumerate() {
+                for (element, (a, b)) in wanted.iter().zip(*got).enumerate() {
                     assert!(
                         near(*a, *b, most) || !holds && b.is_nan(),
                         "{what}, result {at}[{element}] on {level:?}: {b}, reference {a}"

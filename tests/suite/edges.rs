@@ -60,7 +60,7 @@ fn check(what: &str, loss: &Loss, at: &Inputs, reduction: Reduction) {
     let Some(mut compiled) = fast.compile(&data).unwrap() else { return };
     for level in Level::available() {
         if compiled.run(1, level, &|_| {}).unwrap() {
-            let got: Vec<f64> = compiled.results().iter().flatten().copied().collect();
+            let got: Vec<f64> = compiled.results().concat();
             all_near(&format!("{what} on {level:?}"), &got, &wanted);
         }
     }

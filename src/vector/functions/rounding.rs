@@ -17,8 +17,8 @@ pub fn round<L: Lanes>(l: L, x: L::Register) -> L::Register {
 /// -1, 0 or 1 as `x` is negative, zero or positive; NaN of NaN.
 #[inline(always)]
 pub fn sign<L: Lanes>(l: L, x: L::Register) -> L::Register {
-    let itself = l.or(l.equal(x, l.zero()), l.is_nan(x));
-    l.select(itself, x, l.copysign(l.one(), x))
+    let is_either = l.less(l.zero(), l.abs(x));
+    l.select(is_either, l.copysign(l.one(), x), x)
 }
 
 /// The larger of two; NaN if either is.
