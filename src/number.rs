@@ -120,12 +120,12 @@ impl Number {
 
     /// Whether it is 0.
     pub fn is_zero(&self) -> bool {
-        self.0 == Repr::Small(0, 1)
+        matches!(self.0, Repr::Small(0, 1))
     }
 
     /// Whether it is 1.
     pub fn is_one(&self) -> bool {
-        self.0 == Repr::Small(1, 1)
+        matches!(self.0, Repr::Small(1, 1))
     }
 
     /// Whether it is 1 or -1.

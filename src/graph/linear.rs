@@ -16,19 +16,26 @@ struct Terms {
     overflowed: bool,
 }
 
+fn within_limit(overflowed: &mut bool, value: Option<Number>) -> Number {
+    value.unwrap_or_else(|| {
+        *overflowed = true;
+        Number::ZERO
+    })
+}
+
 impl Terms {
     fn new(constant: Number) -> Self {
         Terms { constant, terms: SmallVec::new(), overflowed: false }
     }
 
     fn within_limit(&mut self, value: Option<Number>) -> Number {
-        value.unwrap_or_else(|| {
-            self.overflowed = true;
-            Number::ZERO
-        })
+        within_limit(&mut self.overflowed, value)
     }
 
     fn add_constant(&mut self, factor: &Number, value: &Number) {
+        if value.is_zero() {
+            return;
+        }
         let value = self.product(factor, value);
         self.constant = self.within_limit(self.constant.checked_add(&value));
     }
@@ -134,19 +141,18 @@ impl Graph {
         }
     }
 
-    fn build_sum(&mut self, mut sum: Terms) -> NodeId {
-        let mut merged = std::mem::take(&mut sum.terms);
-        merged.sort_by_key(|(term, _)| *term);
+    fn build_sum(&mut self, sum: Terms) -> NodeId {
+        let Terms { constant, terms: mut merged, mut overflowed } = sum;
+        merged.sort_unstable_by_key(|(term, _)| *term);
         merged.dedup_by(|(term, coefficient), (known, total)| {
             let same = term == known;
             if same {
-                *total = sum.within_limit(total.checked_add(coefficient));
+                *total = within_limit(&mut overflowed, total.checked_add(coefficient));
             }
             same
         });
         merged.retain(|(_, coefficient)| !coefficient.is_zero());
-        self.overflowed |= sum.overflowed;
-        let constant = sum.constant;
+        self.overflowed |= overflowed;
         if merged.iter().filter(|(term, _)| self.op(*term) == Op::If).count() > 1
             && let Some(simpler) = self.merge_choices(&constant, &merged)
         {
@@ -206,10 +212,7 @@ impl Graph {
 
     /// `value`, or 0 and a note that a constant grew beyond the limit: see [`Graph::overflowed`].
     pub(super) fn within_limit(&mut self, value: Option<Number>) -> Number {
-        value.unwrap_or_else(|| {
-            self.overflowed = true;
-            Number::ZERO
-        })
+        within_limit(&mut self.overflowed, value)
     }
 
     /// Splits a sum into its content and what remains: `2*x - 2*y` into 2 and `x - y`.

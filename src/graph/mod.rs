@@ -156,6 +156,8 @@ pub struct Graph {
     numbers: Vec<Number>,
     /// The nodes of `numbers`.
     constants: HashTable<(NumberId, NodeId)>,
+    /// Those of -1, 0 and 1, which are most of what is looked for.
+    units: [Option<NodeId>; 3],
     /// Contents of sums, and what remains of each; counted from 1.
     contents: Vec<(Number, NodeId)>,
     variables: Vec<Variable>,
@@ -382,6 +384,18 @@ impl Graph {
 
     /// An exact number.
     pub fn constant(&mut self, value: Number) -> NodeId {
+        let unit = value.to_i64().filter(|n| (-1..=1).contains(n)).map(|n| (n + 1) as usize);
+        if let Some(known) = unit.and_then(|at| self.units[at]) {
+            return known;
+        }
+        let node = self.interned_constant(value);
+        if let Some(at) = unit {
+            self.units[at] = Some(node);
+        }
+        node
+    }
+
+    fn interned_constant(&mut self, value: Number) -> NodeId {
         let hash = hash_number(&value);
         if let Some((_, node)) = self.constants.find(hash, |(id, _)| self.numbers[id.position()] == value) {
             return *node;

@@ -7,15 +7,22 @@ use crate::number::Number;
 use smallvec::SmallVec;
 
 /// What a product is made of while it is brought into canonical form.
-#[derive(Default)]
 struct Factors {
-    coefficient: Option<Number>,
-    /// Base and exponent.
-    powers: SmallVec<[(NodeId, NodeId); 8]>,
+    /// The number in front.
+    coefficient: Number,
+    powers: SmallVec<[Power; 8]>,
     /// Arguments of exponentials: e^a * e^b is e^(a + b).
     exponentials: NodeList,
     /// Conditions of factors `if c then a else 0`.
     guards: NodeList,
+}
+
+/// A factor with its base and exponent.
+struct Power {
+    base: NodeId,
+    exponent: NodeId,
+    /// The factor itself; `None` once others with the same base were merged into it.
+    node: Option<NodeId>,
 }
 
 impl Graph {
@@ -30,55 +37,46 @@ impl Graph {
             _ => {}
         }
         let mut pending = NodeList::from_slice(factors);
-        let mut guards = NodeList::new();
-        let mut coefficient = Number::ONE;
-        let mut bases;
+        let mut parts = Factors {
+            coefficient: Number::ONE,
+            powers: SmallVec::new(),
+            exponentials: NodeList::new(),
+            guards: NodeList::new(),
+        };
         // Powers that merge can become numbers or products, which are taken apart in another round; each
         // round has fewer bases than the last.
-        loop {
-            let mut parts = Factors::default();
+        while !pending.is_empty() {
             for factor in pending.drain(..) {
                 self.take_apart(&mut parts, factor);
             }
-            if let Some(c) = parts.coefficient.take() {
-                coefficient = self.within_limit(coefficient.checked_mul(&c));
-            }
-            if coefficient.is_zero() {
+            if parts.coefficient.is_zero() {
                 return self.integer(0);
             }
-            guards.append(&mut parts.guards);
-            bases = parts.powers;
             if parts.exponentials.len() > 1 {
                 let total = self.add(&parts.exponentials);
+                parts.exponentials.clear();
                 pending.push(self.function(Function::Exp, &[total]));
-            } else if let Some(argument) = parts.exponentials.pop() {
-                let one = self.integer(1);
-                bases.push((self.intern(Op::Function(Function::Exp), &[argument]), one));
             }
-            bases.sort_unstable_by_key(|(base, _)| *base);
-            let before = bases.len();
-            bases.dedup_by(|(base, exponent), (known, total)| {
-                let same = base == known;
+            parts.powers.sort_unstable_by_key(|power| power.base);
+            parts.powers.dedup_by(|power, known| {
+                let same = power.base == known.base;
                 if same {
-                    *total = self.add(&[*total, *exponent]);
+                    known.exponent = self.add(&[known.exponent, power.exponent]);
+                    known.node = None;
                 }
                 same
             });
-            if bases.len() == before && pending.is_empty() {
-                break;
-            }
-            for (base, exponent) in bases.drain(..) {
-                let power = self.power(base, exponent);
-                pending.push(power);
-            }
-        }
-        let mut nodes = NodeList::with_capacity(bases.len());
-        for (base, exponent) in bases {
-            nodes.push(if self.as_constant(exponent).is_some_and(Number::is_one) {
-                base
-            } else {
-                self.intern(Op::Power, &[base, exponent])
+            parts.powers.retain(|power| {
+                if power.node.is_none() {
+                    pending.push(self.power(power.base, power.exponent));
+                }
+                power.node.is_some()
             });
+        }
+        let Factors { coefficient, powers, exponentials, guards } = parts;
+        let mut nodes: NodeList = powers.iter().filter_map(|power| power.node).collect();
+        for argument in exponentials {
+            nodes.push(self.intern(Op::Function(Function::Exp), &[argument]));
         }
         self.absorb_into_xlogy(&mut nodes);
         nodes.sort_unstable();
@@ -97,10 +95,15 @@ impl Graph {
     }
 
     fn take_apart(&mut self, parts: &mut Factors, factor: NodeId) {
-        let (coefficient, rest) = self.split_coefficient(factor);
-        let (content, rest) =
-            if coefficient.is_one() { self.split_content(rest) } else { (coefficient, rest) };
-        self.multiply_coefficient(parts, content);
+        let mut rest = factor;
+        if self.op(factor) == Op::Linear {
+            let (mut content, mut inner) = self.split_coefficient(factor);
+            if content.is_one() {
+                (content, inner) = self.split_content(inner);
+            }
+            self.multiply_coefficient(parts, content);
+            rest = inner;
+        }
         match self.op(rest) {
             Op::Constant(id) => {
                 let value = self.number(id).clone();
@@ -118,7 +121,7 @@ impl Graph {
     /// Of a factor that is neither a number nor a product nor a multiple.
     fn take_apart_atom(&mut self, parts: &mut Factors, factor: NodeId) {
         match (self.op(factor), self.operands(factor)) {
-            (Op::Power, [base, exponent]) => parts.powers.push((*base, *exponent)),
+            (Op::Power, &[base, exponent]) => parts.powers.push(Power { base, exponent, node: Some(factor) }),
             (Op::Function(Function::Exp), [argument]) => parts.exponentials.push(*argument),
             (Op::If, [condition, then, otherwise]) if self.is_zero(*otherwise) => {
                 let then = *then;
@@ -126,18 +129,17 @@ impl Graph {
                 self.take_apart(parts, then);
             }
             _ => {
-                let one = self.integer(1);
-                parts.powers.push((factor, one));
+                let exponent = self.integer(1);
+                parts.powers.push(Power { base: factor, exponent, node: Some(factor) });
             }
         }
     }
 
     fn multiply_coefficient(&mut self, parts: &mut Factors, value: Number) {
-        if !value.is_one() {
-            parts.coefficient = Some(match parts.coefficient.take() {
-                None => value,
-                Some(c) => self.within_limit(c.checked_mul(&value)),
-            });
+        if parts.coefficient.is_one() {
+            parts.coefficient = value;
+        } else if !value.is_one() {
+            parts.coefficient = self.within_limit(parts.coefficient.checked_mul(&value));
         }
     }
 
