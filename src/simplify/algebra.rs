@@ -3,8 +3,15 @@
 //! Each function proposes another form of the same expression, or none. Which one is kept is decided by length.
 
 use crate::function::Function;
-use crate::graph::{Graph, Map, NodeId, Op, Reduction};
+use crate::graph::{Graph, Map, NodeId, NodeList, Op, Reduction};
 use crate::number::Number;
+use smallvec::{SmallVec, smallvec};
+
+/// The positions of some terms of a sum.
+type Group = SmallVec<[usize; 8]>;
+
+/// The factors of a term: base and exponent of each.
+type Powers = SmallVec<[(NodeId, NodeId); 6]>;
 
 /// The most terms of a sum that is looked at.
 const TERM_LIMIT: usize = 24;
@@ -54,7 +61,10 @@ pub(super) fn distributed(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
     let mut all: Vec<(Number, NodeId)> = Vec::with_capacity(terms.len() + 2);
     let mut changed = false;
     for (coefficient, term) in terms {
-        let factors = if graph.op(term) == Op::Product { graph.operands(term).to_vec() } else { Vec::new() };
+        let factors = match graph.op(term) {
+            Op::Product => NodeList::from_slice(graph.operands(term)),
+            _ => NodeList::new(),
+        };
         // The longest sum: `1 - p` is better left alone.
         let sum = (0..factors.len())
             .filter(|at| graph.op(factors[*at]) == Op::Linear)
@@ -67,7 +77,7 @@ pub(super) fn distributed(graph: &mut Graph, node: NodeId) -> Option<NodeId> {
             all.push((coefficient, term));
             continue;
         };
-        let others: Vec<NodeId> = (0..factors.len()).filter(|n| *n != at).map(|n| factors[n]).collect();
+        let others: NodeList = (0..factors.len()).filter(|n| *n != at).map(|n| factors[n]).collect();
         let others = graph.mul(&others);
         let (inner_constant, inner) = graph.terms(factors[at]);
         changed = true;
@@ -89,13 +99,13 @@ fn expanded_product(
     largest: i64,
 ) -> Option<(Number, Vec<(Number, NodeId)>)> {
     let factors = match graph.op(node) {
-        Op::Product => graph.operands(node).to_vec(),
-        Op::Power => vec![node],
+        Op::Product => graph.operands(node),
+        Op::Power => &[node],
         _ => return None,
     };
-    let mut sums: Vec<NodeId> = Vec::new();
-    let mut others: Vec<NodeId> = Vec::new();
-    for factor in factors {
+    let mut sums = NodeList::new();
+    let mut others = NodeList::new();
+    for factor in factors.iter().copied() {
         match (graph.op(factor), graph.operands(factor)) {
             (Op::Linear, _) => sums.push(factor),
             (Op::Power, &[base, exponent]) if graph.op(base) == Op::Linear => {
@@ -141,32 +151,28 @@ fn is_long(graph: &Graph, sum: NodeId, limit: usize) -> bool {
     graph.operands(sum).len() > 2 * limit + 1
 }
 
-/// The factors of a term: base, exponent. A choice `if c then a else 0` has the factors of `a` and `[c]`.
-fn factors(graph: &mut Graph, term: NodeId) -> Vec<(NodeId, NodeId)> {
-    let mut list: Vec<NodeId> = match graph.op(term) {
-        Op::Product => graph.operands(term).to_vec(),
-        _ => vec![term],
-    };
+/// The factors of a term. A choice `if c then a else 0` has the factors of `a` and `[c]`.
+fn factors(graph: &mut Graph, term: NodeId) -> Powers {
+    let (mut product, mut bracket) = (term, None);
     if let (Op::If, &[condition, then, otherwise]) = (graph.op(term), graph.operands(term))
         && graph.is_zero(otherwise)
         && !graph.is_one(then)
     {
-        let bracket = graph.iverson(condition);
-        list = match graph.op(then) {
-            Op::Product => graph.operands(then).to_vec(),
-            _ => vec![then],
-        };
-        list.push(bracket);
+        (product, bracket) = (then, Some(graph.iverson(condition)));
     }
     let one = graph.integer(1);
-    let mut split: Vec<(NodeId, NodeId)> = Vec::new();
-    list.retain(|factor| match softmax_factors(graph, *factor) {
-        Some(factors) => {
-            split.extend(factors);
-            false
+    let mut list = NodeList::new();
+    let mut split = Powers::new();
+    let parts: NodeList = match graph.op(product) {
+        Op::Product => NodeList::from_slice(graph.operands(product)),
+        _ => smallvec![product],
+    };
+    for factor in parts.into_iter().chain(bracket) {
+        match softmax_factors(graph, factor) {
+            Some(factors) => split.extend(factors),
+            None => list.push(factor),
         }
-        None => true,
-    });
+    }
     list.into_iter()
         .map(|factor| match (graph.op(factor), graph.operands(factor)) {
             (Op::Power, &[base, exponent]) => (base, exponent),
@@ -187,8 +193,8 @@ fn factors(graph: &mut Graph, term: NodeId) -> Vec<(NodeId, NodeId)> {
 }
 
 /// Factors with `exp(-z)` as `1/exp(z)`; elements of a softmax stay as they are.
-fn quotient_factors(graph: &mut Graph, factors: &[(NodeId, NodeId)]) -> Vec<(NodeId, NodeId)> {
-    let mut all = factors.to_vec();
+fn quotient_factors(graph: &mut Graph, factors: &[(NodeId, NodeId)]) -> Powers {
+    let mut all = Powers::from_slice(factors);
     for (base, exponent) in &mut all {
         let (Op::Function(Function::Exp), &[argument]) = (graph.op(*base), graph.operands(*base)) else {
             continue;
@@ -248,9 +254,9 @@ pub(super) fn factored(graph: &mut Graph, node: NodeId, most: usize) -> Vec<Node
     if terms.len() < 2 && constant.is_zero() {
         return Vec::new();
     }
-    let parts: Vec<Vec<(NodeId, NodeId)>> = terms.iter().map(|(_, t)| factors(graph, *t)).collect();
+    let parts: Vec<Powers> = terms.iter().map(|(_, t)| factors(graph, *t)).collect();
     let mut order: Vec<NodeId> = Vec::new();
-    let mut users: Map<NodeId, Vec<usize>> = Map::default();
+    let mut users: Map<NodeId, Group> = Map::default();
     for (at, part) in parts.iter().enumerate() {
         for (base, _) in part {
             let entry = users.entry(*base).or_default();
@@ -261,12 +267,25 @@ pub(super) fn factored(graph: &mut Graph, node: NodeId, most: usize) -> Vec<Node
         }
     }
     let mut proposals = Vec::new();
+    // Each of the factors that the same terms share leads to the same.
+    let mut tried: Vec<(Powers, Group, Option<NodeId>)> = Vec::new();
+    let mut propose = |graph: &mut Graph, common: Powers, group: Group| {
+        let is_same = |known: &Powers| known.len() == common.len() && common.iter().all(|f| known.contains(f));
+        let known = tried.iter().find(|(known, its, _)| *its == group && is_same(known)).map(|known| known.2);
+        let found = known.unwrap_or_else(|| {
+            let found = divided(graph, &constant, &terms, &parts, &common, &group);
+            tried.push((common, group, found));
+            found
+        });
+        if found != proposals.last().copied() {
+            proposals.extend(found);
+        }
+    };
     // All that is common to all terms, at once.
     if constant.is_zero() {
         for highest in [false, true] {
             let common = common_factors(graph, &parts, &order, &users, terms.len(), highest);
-            let all: Vec<usize> = (0..terms.len()).collect();
-            proposals.extend(divided(graph, &constant, &terms, &parts, &common, &all));
+            propose(graph, common, (0..terms.len()).collect());
         }
     }
     // One factor that some terms share; of many, those that most terms share.
@@ -278,17 +297,18 @@ pub(super) fn factored(graph: &mut Graph, node: NodeId, most: usize) -> Vec<Node
         if group.len() == terms.len() && constant.is_zero() && terms.len() > 4 {
             continue;
         }
-        let exponents: Vec<NodeId> = group
+        let exponents: NodeList = group
             .iter()
             .filter_map(|at| parts[*at].iter().find(|(b, _)| *b == base).map(|(_, e)| *e))
             .collect();
         let Some(exponent) = extreme_exponent(graph, &exponents, false) else { continue };
         // What several terms share beside it goes out with it.
-        let mut common = vec![(base, exponent)];
-        let is_shared =
-            |(b, e): &&(NodeId, NodeId)| *b != base && group.iter().all(|at| parts[*at].contains(&(*b, *e)));
-        common.extend(parts[group[0]].iter().filter(is_shared));
-        proposals.extend(divided(graph, &constant, &terms, &parts, &common, &group));
+        let mut common: Powers = smallvec![(base, exponent)];
+        let is_shared = |factor: &&(NodeId, NodeId)| {
+            factor.0 != base && group.iter().all(|at| parts[*at].contains(factor))
+        };
+        common.extend(parts[group[0]].iter().filter(is_shared).copied());
+        propose(graph, common, group);
     }
     proposals
 }
@@ -296,15 +316,15 @@ pub(super) fn factored(graph: &mut Graph, node: NodeId, most: usize) -> Vec<Node
 /// What all terms have, each with its lowest (or highest) exponent.
 fn common_factors(
     graph: &mut Graph,
-    parts: &[Vec<(NodeId, NodeId)>],
+    parts: &[Powers],
     order: &[NodeId],
-    users: &Map<NodeId, Vec<usize>>,
+    users: &Map<NodeId, Group>,
     count: usize,
     highest: bool,
-) -> Vec<(NodeId, NodeId)> {
-    let mut common = Vec::new();
+) -> Powers {
+    let mut common = Powers::new();
     for base in order.iter().filter(|b| users[b].len() == count) {
-        let exponents: Vec<NodeId> =
+        let exponents: NodeList =
             parts.iter().filter_map(|part| part.iter().find(|(b, _)| b == base).map(|(_, e)| *e)).collect();
         // Above the lowest exponent, some quotient has the base below: it must not be 0, which it is not where it
         // stands below already.
@@ -352,12 +372,13 @@ fn guard(graph: &Graph, term: NodeId) -> Option<NodeId> {
 /// there without a guard is enough for a whole positive power.
 fn may_leave_guards(
     graph: &mut Graph,
-    terms: &[NodeId],
-    parts: &[&Vec<(NodeId, NodeId)>],
+    terms: &[(Number, NodeId)],
+    parts: &[Powers],
+    group: &[usize],
     (base, exponent): (NodeId, NodeId),
 ) -> bool {
     let own = guard(graph, base);
-    let guards: Vec<Option<NodeId>> = terms.iter().map(|t| guard(graph, *t)).collect();
+    let guards: SmallVec<[Option<NodeId>; 8]> = group.iter().map(|at| guard(graph, terms[*at].1)).collect();
     if guards.iter().all(|g| g.is_none() || *g == own) {
         return true;
     }
@@ -365,12 +386,13 @@ fn may_leave_guards(
     let is_negative = |graph: &Graph, e: NodeId| graph.as_constant(e).is_some_and(Number::is_negative);
     let is_whole = number.as_ref().is_some_and(|n| n.is_integer() && n.is_positive());
     let is_below = number.as_ref().is_some_and(Number::is_negative);
-    let in_the_open = guards.iter().zip(parts).filter(|(g, _)| g.is_none()).any(|(_, part)| {
-        part.iter()
+    let in_the_open = guards.iter().zip(group).filter(|(g, _)| g.is_none()).any(|(_, at)| {
+        parts[*at]
+            .iter()
             .any(|(b, e)| *b == base && (*e == exponent || is_whole || is_below && is_negative(graph, *e)))
     });
     in_the_open || {
-        let around: Vec<_> = terms.iter().flat_map(|t| graph.free_indices(*t)).copied().collect();
+        let around: Vec<_> = group.iter().flat_map(|at| graph.free_indices(terms[*at].1)).copied().collect();
         let power = graph.power(base, exponent);
         graph.is_defined_everywhere(power, &around)
     }
@@ -381,15 +403,13 @@ fn divided(
     graph: &mut Graph,
     constant: &Number,
     terms: &[(Number, NodeId)],
-    parts: &[Vec<(NodeId, NodeId)>],
+    parts: &[Powers],
     common: &[(NodeId, NodeId)],
     group: &[usize],
 ) -> Option<NodeId> {
-    let grouped: Vec<NodeId> = group.iter().map(|at| terms[*at].1).collect();
-    let grouped_parts: Vec<&Vec<(NodeId, NodeId)>> = group.iter().map(|at| &parts[*at]).collect();
-    let mut powers = Vec::with_capacity(common.len());
+    let mut powers = NodeList::with_capacity(common.len());
     for (base, exponent) in common {
-        if !may_leave_guards(graph, &grouped, &grouped_parts, (*base, *exponent)) {
+        if !may_leave_guards(graph, terms, parts, group, (*base, *exponent)) {
             return None;
         }
         powers.push(graph.power(*base, *exponent));
@@ -399,8 +419,8 @@ fn divided(
     }
     let common = graph.mul(&powers);
     let inverse = graph.powi(common, -1);
-    let mut inside: Vec<(Number, NodeId)> = Vec::new();
-    let mut outside: Vec<(Number, NodeId)> = Vec::new();
+    let mut inside: Vec<(Number, NodeId)> = Vec::with_capacity(group.len());
+    let mut outside: Vec<(Number, NodeId)> = Vec::with_capacity(terms.len() - group.len() + 1);
     for (at, (coefficient, term)) in terms.iter().enumerate() {
         if group.contains(&at) {
             inside.push((coefficient.clone(), graph.mul(&[*term, inverse])));
