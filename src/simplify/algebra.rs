@@ -270,7 +270,8 @@ pub(super) fn factored(graph: &mut Graph, node: NodeId, most: usize) -> Vec<Node
     // Each of the factors that the same terms share leads to the same.
     let mut tried: Vec<(Powers, Group, Option<NodeId>)> = Vec::new();
     let mut propose = |graph: &mut Graph, common: Powers, group: Group| {
-        let is_same = |known: &Powers| known.len() == common.len() && common.iter().all(|f| known.contains(f));
+        let is_same =
+            |known: &Powers| known.len() == common.len() && common.iter().all(|f| known.contains(f));
         let known = tried.iter().find(|(known, its, _)| *its == group && is_same(known)).map(|known| known.2);
         let found = known.unwrap_or_else(|| {
             let found = divided(graph, &constant, &terms, &parts, &common, &group);

@@ -261,8 +261,8 @@ pub(super) struct Costs {
     first_new: usize,
     /// Of single nodes, where they were worked out before.
     own: Vec<Option<Own>>,
-    /// What is still to be looked at, with the expressions that reach it.
-    pending: BinaryHeap<(NodeId, u8)>,
+    /// What is still to be looked at, with the expressions that reach it: see [`packed`].
+    pending: BinaryHeap<u64>,
     /// Sums and products of many that both expressions have.
     long: Vec<NodeId>,
     /// Expressions in indices that were counted: the same at other indices is printed by the same name.
@@ -284,6 +284,15 @@ const FIRST: u8 = 1;
 const SECOND: u8 = 2;
 const BOTH: u8 = FIRST | SECOND;
 
+/// A node and the expressions that reach it in one number, which orders them by node.
+fn packed(node: NodeId, reached: u8) -> u64 {
+    u64::from(node.0) << 8 | u64::from(reached)
+}
+
+fn unpacked(packed: u64) -> (NodeId, u8) {
+    (NodeId((packed >> 8) as u32), packed as u8)
+}
+
 impl Costs {
     pub fn new(graph: &Graph) -> Self {
         Costs {
@@ -293,6 +302,11 @@ impl Costs {
             long: Vec::new(),
             seen: Vec::new(),
         }
+    }
+
+    /// The same for a simplification that begins with `graph` as it is.
+    pub fn since(self, graph: &Graph) -> Self {
+        Costs { first_new: graph.len(), ..self }
     }
 
     /// By how much `first` is longer than `second`.
@@ -331,13 +345,14 @@ impl Costs {
         self.pending.clear();
         self.seen.clear();
         self.long.clear();
-        self.pending.push((first, FIRST));
-        self.pending.push((second, SECOND));
+        self.pending.push(packed(first, FIRST));
+        self.pending.push(packed(second, SECOND));
         let mut exclusive = 2;
         for _ in 0..limit {
-            let Some((node, mut reached)) = self.pending.pop() else { break };
+            let Some(next) = self.pending.pop() else { break };
+            let (node, mut reached) = unpacked(next);
             exclusive -= usize::from(reached != BOTH);
-            while let Some(&(same, more)) = self.pending.peek()
+            while let Some((same, more)) = self.pending.peek().map(|next| unpacked(*next))
                 && same == node
             {
                 self.pending.pop();
@@ -369,7 +384,7 @@ impl Costs {
             }
             for operand in graph.operands(node) {
                 if !is_free(graph, *operand) {
-                    self.pending.push((*operand, reached));
+                    self.pending.push(packed(*operand, reached));
                     exclusive += usize::from(reached != BOTH);
                 }
             }

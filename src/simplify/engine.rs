@@ -1,9 +1,10 @@
 //! The walk over an expression: operands before users, rules before proposals, the shortest proposal first.
 
 use super::cost::{Costs, Difference};
-use super::rule::{Stage, rules_for};
+use super::proposals::{self, Proposals};
+use super::rule::Stage;
 use super::sharing::Sharing;
-use super::{Fact, Step, algebra, branch, guard, matcher, powers, quotient, sums};
+use super::{Step, algebra};
 use crate::graph::{Graph, Map, NodeId, Op};
 
 /// The most nodes that are looked at.
@@ -12,21 +13,13 @@ const WORK_LIMIT: usize = 20_000;
 /// How often the whole expression is gone through.
 const ROUND_LIMIT: usize = 6;
 
-/// The most factors that are tried in front of a sum.
-const FACTOR_LIMIT: usize = 5;
-
-/// How many are tried where a sum is only looked at for what a proposal leads to.
-const FEW: usize = 3;
-
-/// The operands of a sum of six terms: longer ones are not looked at closely on the way.
-const SHORT_SUM: usize = 13;
-
 /// Rewritings of one node in a row.
 const CHAIN_LIMIT: usize = 12;
 
 pub(super) struct Simplifier<'g> {
     pub graph: &'g mut Graph,
     costs: Costs,
+    proposals: Proposals,
     sharing: Sharing,
     /// Results of nodes that were looked at before, and in which run; nodes without operands stay as they are.
     done: Map<NodeId, (NodeId, u32)>,
@@ -43,6 +36,7 @@ impl<'g> Simplifier<'g> {
     pub fn new(graph: &'g mut Graph) -> Self {
         Simplifier {
             costs: Costs::new(graph),
+            proposals: Proposals::default(),
             graph,
             sharing: Sharing::default(),
             done: Map::default(),
@@ -51,6 +45,12 @@ impl<'g> Simplifier<'g> {
             log: Vec::new(),
             work: 0,
         }
+    }
+
+    /// One that starts anew, with what is known of single nodes whatever they are part of.
+    pub fn anew(self) -> Self {
+        let costs = self.costs.since(self.graph);
+        Simplifier { costs, proposals: self.proposals, ..Simplifier::new(self.graph) }
     }
 
     /// The shortest forms of `roots` that were found, what they share counted once. Never longer than they were.
@@ -127,7 +127,7 @@ impl<'g> Simplifier<'g> {
             return None;
         }
         let expanded = algebra::expanded(self.graph, node)?;
-        self.log.push(Step::new("multiply_out", node, expanded));
+        self.log.push(Step { rule: "multiply_out", before: node, after: expanded, fact: None });
         let (constant, mut terms) = self.graph.terms(expanded);
         let mut is_rewritten = false;
         for (_, term) in &mut terms {
@@ -212,93 +212,35 @@ impl<'g> Simplifier<'g> {
 
     /// By the first rule that always applies.
     fn rewritten(&mut self, node: NodeId) -> Option<NodeId> {
-        if let Some((one, fact)) = sums::of_simplex(self.graph, node) {
-            self.log.push(Step { rule: "sum_of_simplex", before: node, after: one, fact: Some(fact) });
-            return Some(one);
-        }
-        if let Some(one) = sums::of_softmax(self.graph, node) {
-            self.log.push(Step::new("sum_of_softmax", node, one));
-            return Some(one);
-        }
-        if let Some(factored) = branch::multiples(self.graph, node) {
-            self.log.push(Step::new("choice_of_multiples", node, factored));
-            return Some(factored);
-        }
-        self.by_rule(node, Stage::Result)
+        let step = self.proposals.rewriting(self.graph, node)?;
+        let after = step.after;
+        self.log.push(step);
+        Some(after)
     }
 
     /// By the first rule of a stage that applies.
     pub fn by_rule(&mut self, node: NodeId, stage: Stage) -> Option<NodeId> {
-        for rule in rules_for(stage, self.graph.op(node)) {
-            if let Some((after, guard)) = matcher::apply(self.graph, rule, node)
-                && after != node
-            {
-                self.log.push(Step { rule: &rule.name, before: node, after, fact: guard.map(Fact::Holds) });
-                return Some(after);
-            }
-        }
-        None
+        let step = proposals::by_rule(self.graph, node, stage)?;
+        let after = step.after;
+        self.log.push(step);
+        Some(after)
     }
 
     /// By the shortest proposal, if it is shorter than the node is.
     fn shortened(&mut self, node: NodeId) -> Option<NodeId> {
-        let mut proposals: Vec<(&'static str, NodeId, Option<Fact>)> = Vec::new();
-        let graph = &mut *self.graph;
-        let mut propose = |rule: &'static str, found: &mut dyn Iterator<Item = NodeId>| {
-            proposals.extend(found.map(|node| (rule, node, None)));
-        };
-        match graph.op(node) {
-            Op::Linear => {
-                propose("common_factor", &mut algebra::factored(graph, node, FACTOR_LIMIT).into_iter());
-                propose("common_denominator", &mut algebra::over_common_denominator(graph, node).into_iter());
-                let expanded = algebra::expanded(graph, node);
-                let distributed = algebra::distributed(graph, node).filter(|sum| Some(*sum) != expanded);
-                propose("multiply_out", &mut expanded.into_iter());
-                propose("multiply_in", &mut distributed.into_iter());
-                // What is then common to all terms may leave others in common.
-                if let Some(sum) = distributed
-                    && graph.operands(sum).len() <= SHORT_SUM
-                {
-                    propose("common_factor", &mut algebra::factored(graph, sum, 0).into_iter());
-                }
-                propose("sums_joined", &mut sums::joined(graph, node).into_iter());
-                propose("common_guard", &mut guard::common(graph, node).into_iter());
-            }
-            Op::Product => {
-                propose("cancel", &mut algebra::cancelled(graph, node).into_iter());
-                propose("exact_quotient", &mut quotient::exact(graph, node).into_iter());
-                propose("powers_gathered", &mut powers::gathered(graph, node).into_iter());
-                propose("multiply_out", &mut algebra::expanded(graph, node).into_iter());
-                propose("choices_merged", &mut branch::merged(graph, node).into_iter());
-                propose("product_into_choice", &mut branch::distributed(graph, node).into_iter());
-            }
-            Op::Power => propose("multiply_out", &mut algebra::expanded(graph, node).into_iter()),
-            Op::If => {
-                propose("condition_known", &mut branch::informed(graph, node).into_iter());
-                propose("factor_of_choice", &mut branch::shared_factor(graph, node).into_iter());
-                propose("guard_superfluous", &mut guard::dropped(graph, node).into_iter());
-            }
-            Op::Reduce(..) => propose("sum_split", &mut sums::split(graph, node).into_iter()),
-            _ => {}
-        }
-        let from_rules = proposals.len();
-        for rule in rules_for(Stage::Proposal, self.graph.op(node)) {
-            if let Some((after, guard)) = matcher::apply(self.graph, rule, node) {
-                proposals.push((&rule.name, after, guard.map(Fact::Holds)));
-            }
-        }
+        let proposals = self.proposals.all(self.graph, node);
         let mark = self.log.len();
         let mut best = node;
         let mut best_log = Vec::new();
-        for (at, (rule, proposal, fact)) in proposals.into_iter().enumerate() {
-            if proposal == node {
+        for (at, step) in proposals.steps.iter().enumerate() {
+            if step.after == node {
                 continue;
             }
-            self.log.push(Step { rule, before: node, after: proposal, fact });
+            self.log.push(step.clone());
             // What a proposal leads to within a few steps is what counts.
-            let polished = self.polished(proposal);
+            let polished = self.polished(step.after);
             // What uses a function that is there anyway is preferred among forms of one length.
-            let is_rule = at >= from_rules;
+            let is_rule = at >= proposals.first_rule;
             let difference = self.difference(polished, best);
             if difference < Difference::NONE || is_rule && best == node && difference.operations <= 0 {
                 best = polished;
@@ -367,7 +309,6 @@ impl<'g> Simplifier<'g> {
         if self.work >= WORK_LIMIT {
             return node;
         }
-        let mut proposals: Vec<(&'static str, NodeId)> = Vec::new();
         let mark = self.log.len();
         let mut best_log = Vec::new();
         let mut best = node;
@@ -379,41 +320,15 @@ impl<'g> Simplifier<'g> {
                 (best, best_log) = (after, steps);
             }
         }
-        let graph = &mut *self.graph;
-        let mut propose = |rule: &'static str, found: &mut dyn Iterator<Item = NodeId>| {
-            proposals.extend(found.map(|node| (rule, node)));
-        };
-        match graph.op(node) {
-            Op::Linear if graph.operands(node).len() <= SHORT_SUM => {
-                propose("common_factor", &mut algebra::factored(graph, node, FEW).into_iter());
-                propose("common_denominator", &mut algebra::over_common_denominator(graph, node).into_iter());
-            }
-            Op::Product => {
-                propose("cancel", &mut algebra::cancelled(graph, node).into_iter());
-                let expanded = algebra::expanded(graph, node);
-                if let Some(expanded) = expanded.filter(|e| graph.operands(*e).len() <= SHORT_SUM) {
-                    propose("multiply_out", &mut [expanded].into_iter());
-                    propose("common_factor", &mut algebra::factored(graph, expanded, FEW).into_iter());
-                }
-            }
-            Op::If => propose("factor_of_choice", &mut branch::shared_factor(graph, node).into_iter()),
-            _ => {}
-        }
-        for (rule, proposal) in proposals {
-            if self.is_shorter(proposal, best) {
-                best = proposal;
-                best_log = vec![Step::new(rule, node, proposal)];
+        for step in self.proposals.cheap(self.graph, node).iter() {
+            if self.is_shorter(step.after, best) {
+                best = step.after;
+                best_log = vec![step.clone()];
             }
         }
         self.polished.insert(node, (best, best_log.clone()));
         self.log.append(&mut best_log);
         best
-    }
-}
-
-impl Step {
-    fn new(rule: &'static str, before: NodeId, after: NodeId) -> Step {
-        Step { rule, before, after, fact: None }
     }
 }
 

@@ -5,16 +5,35 @@
 
 use super::rule::Rule;
 use crate::function::Function;
-use crate::graph::{Graph, IndexId, Map, NodeId, Op, VariableId};
+use crate::graph::{Graph, IndexId, Map, NodeId, NodeList, Op, VariableId};
 use crate::number::Number;
+use smallvec::{SmallVec, smallvec};
 
 /// What the variables and bound indices of a pattern stand for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Match {
-    variables: Map<VariableId, NodeId>,
+    variables: SmallVec<[(VariableId, NodeId); 4]>,
     /// The indices that a bound index of the pattern stands for, by its name: several where the reduction binds
     /// several.
     indices: Vec<(String, Vec<IndexId>)>,
+}
+
+impl Match {
+    /// What a variable stands for.
+    fn get(&self, variable: VariableId) -> Option<NodeId> {
+        self.variables.iter().find(|(known, _)| *known == variable).map(|(_, node)| *node)
+    }
+
+    /// With the variable standing for `node`, unless it stands for something else.
+    fn with(mut self, variable: VariableId, node: NodeId) -> Option<Match> {
+        match self.get(variable) {
+            Some(known) => (known == node).then_some(self),
+            None => {
+                self.variables.push((variable, node));
+                Some(self)
+            }
+        }
+    }
 }
 
 /// The node with the first match of `rule` replaced at its root, and the guard that was proved, if the rule has one
@@ -36,12 +55,14 @@ pub(super) fn apply(graph: &mut Graph, rule: &Rule, node: NodeId) -> Option<(Nod
 type Replacement = (NodeId, Option<NodeId>);
 
 fn apply_to_sum(graph: &mut Graph, rule: &Rule, node: NodeId) -> Option<Replacement> {
-    let (constant, wanted) = rule.graph.terms(rule.before);
-    let (own_constant, terms) = graph.terms(node);
-    let is_there = |want: NodeId| terms.iter().any(|(_, t)| may_match(graph, &rule.graph, want, *t));
-    if terms.len() < wanted.len() || terms.len() > 12 || !wanted.iter().all(|(_, want)| is_there(*want)) {
+    let (wanted, own) = (rule.graph.operands(rule.before), graph.operands(node));
+    let terms = |operands| <[NodeId]>::iter(operands).skip(2).step_by(2).copied();
+    let is_there = |want: NodeId| terms(own).any(|t| may_match(graph, &rule.graph, want, t));
+    if own.len() < wanted.len() || own.len() > 2 * 12 + 1 || !terms(wanted).all(is_there) {
         return None;
     }
+    let (constant, wanted) = rule.graph.terms(rule.before);
+    let (own_constant, terms) = graph.terms(node);
     for (coefficient, _) in &terms {
         let ratio = coefficient.checked_div(&wanted[0].0)?;
         let scaled: Option<Vec<(Number, NodeId)>> =
@@ -193,14 +214,7 @@ fn find(graph: &mut Graph, pattern: &Graph, wanted: NodeId, node: NodeId, mut fo
                     return None;
                 }
             }
-            match found.variables.get(&variable) {
-                Some(known) if *known == node => Some(found),
-                Some(_) => None,
-                None => {
-                    found.variables.insert(variable, node);
-                    Some(found)
-                }
-            }
+            found.with(variable, node)
         }
         Op::Constant(id) => (graph.as_constant(node) == Some(pattern.number(id))).then_some(found),
         Op::Linear => {
@@ -211,23 +225,15 @@ fn find(graph: &mut Graph, pattern: &Graph, wanted: NodeId, node: NodeId, mut fo
             {
                 let inverse = coefficient.recip()?;
                 let value = graph.scale(&inverse, node);
-                return match found.variables.get(&variable) {
-                    Some(known) if *known == value => Some(found),
-                    Some(_) => None,
-                    None => {
-                        let is_negative = {
-                            let (c, rest) = graph.split_coefficient(node);
-                            let (content, _) = if c.is_one() { graph.split_content(rest) } else { (c, rest) };
-                            content.is_negative()
-                        };
-                        // A sign in the pattern asks for one in the node, or it could be put in anywhere.
-                        if coefficient.is_negative() != is_negative {
-                            return None;
-                        }
-                        found.variables.insert(variable, value);
-                        Some(found)
+                if found.get(variable).is_none() {
+                    let (c, rest) = graph.split_coefficient(node);
+                    let (content, _) = if c.is_one() { graph.split_content(rest) } else { (c, rest) };
+                    // A sign in the pattern asks for one in the node, or it could be put in anywhere.
+                    if coefficient.is_negative() != content.is_negative() {
+                        return None;
                     }
-                };
+                }
+                return found.with(variable, value);
             }
             if graph.op(node) != Op::Linear {
                 return None;
@@ -266,27 +272,29 @@ fn find(graph: &mut Graph, pattern: &Graph, wanted: NodeId, node: NodeId, mut fo
             else {
                 return None;
             };
-            let known = *found.variables.get(&variable)?;
+            let known = found.get(variable)?;
             let exponent = graph.constant(exponent.clone());
             (graph.power(known, exponent) == node).then_some(found)
         }
         op => {
-            let wanted_operands = pattern.operands(wanted).to_vec();
-            let mut operands = graph.operands(node).to_vec();
+            if graph.op(node) != op {
+                return None;
+            }
+            let wanted_operands = pattern.operands(wanted);
+            let mut operands = NodeList::from_slice(graph.operands(node));
             // `a < b` is `0 < b - a` to a pattern with 0.
-            if let (Op::Compare(_), [zero, _], &[a, b]) =
-                (op, wanted_operands.as_slice(), operands.as_slice())
+            if let (Op::Compare(_), [zero, _], &[a, b]) = (op, wanted_operands, operands.as_slice())
                 && pattern.is_zero(*zero)
                 && !graph.is_zero(a)
             {
-                operands = vec![graph.integer(0), graph.sub(b, a)];
+                operands = smallvec![graph.integer(0), graph.sub(b, a)];
             }
-            if graph.op(node) != op || operands.len() != wanted_operands.len() {
+            if operands.len() != wanted_operands.len() {
                 return None;
             }
             // `max(0, x)` is `max(x, 0)`: operands stand in the order in which they came into being.
             if let (Op::Function(Function::Max | Function::Min), [a, b], [c, d]) =
-                (op, operands.as_slice(), wanted_operands.as_slice())
+                (op, operands.as_slice(), wanted_operands)
             {
                 let swapped = find(graph, pattern, *c, *b, found.clone())
                     .and_then(|found| find(graph, pattern, *d, *a, found));
@@ -294,8 +302,8 @@ fn find(graph: &mut Graph, pattern: &Graph, wanted: NodeId, node: NodeId, mut fo
                     return swapped;
                 }
             }
-            for (wanted, operand) in wanted_operands.into_iter().zip(operands) {
-                found = find(graph, pattern, wanted, operand, found)?;
+            for (wanted, operand) in wanted_operands.iter().zip(operands) {
+                found = find(graph, pattern, *wanted, operand, found)?;
             }
             Some(found)
         }
@@ -309,7 +317,7 @@ fn instantiate(graph: &mut Graph, rule: &Rule, root: NodeId, found: &Match) -> O
         let operands = rule.graph.operands(node);
         let new = match rule.graph.op(node) {
             Op::Constant(id) => graph.constant(rule.graph.number(id).clone()),
-            Op::Access(variable) => *found.variables.get(&variable)?,
+            Op::Access(variable) => found.get(variable)?,
             // Positions within accesses are part of what the variable stands for.
             Op::Index(_) | Op::Size(_) => graph.integer(0),
             Op::Pi => graph.pi(),

@@ -13,6 +13,7 @@ mod guard;
 mod matcher;
 mod names;
 mod powers;
+mod proposals;
 mod prove;
 mod quotient;
 mod rule;
@@ -86,14 +87,14 @@ pub fn simplify_all(graph: &mut Graph, nodes: &[NodeId]) -> Vec<Simplified> {
     let mut results: Vec<NodeId> = nodes.iter().map(|node| simplifier.run(&[*node])[0]).collect();
     let mut log = std::mem::take(&mut simplifier.log);
     if nodes.len() > 1 {
-        let mut simplifier = Simplifier::new(graph);
+        simplifier = simplifier.anew();
         let together = simplifier.run(nodes);
         if simplifier.total(&together) < simplifier.total(&results) {
             results = together;
             log = std::mem::take(&mut simplifier.log);
         }
     }
-    let mut simplifier = Simplifier::new(graph);
+    simplifier = simplifier.anew();
     let results = simplifier.last(results);
     log.append(&mut simplifier.log);
     let steps = Arc::new(log);
