@@ -46,9 +46,11 @@ impl Number {
 
     /// In lowest terms; the denominator is not 0.
     fn from_narrow(numerator: i64, denominator: i64) -> Number {
+        if denominator == 1 {
+            return Number(Repr::Small(numerator, 1));
+        }
         let divisor = numerator.unsigned_abs().gcd(&denominator.unsigned_abs());
         match (i64::try_from(divisor), denominator) {
-            (_, 1) => Number(Repr::Small(numerator, 1)),
             (Ok(divisor), 1..) => Number(Repr::Small(numerator / divisor, denominator / divisor)),
             _ => Self::from_wide(numerator as i128, denominator as i128),
         }
@@ -228,7 +230,8 @@ impl Number {
         match &self.0 {
             Repr::Small(0, _) => None,
             Repr::Small(n @ 1.., d) => Some(Number(Repr::Small(*d, *n))),
-            Repr::Small(n, d) => Some(Self::from_wide(*d as i128, *n as i128)),
+            Repr::Small(i64::MIN, d) => Some(Self::from_wide(*d as i128, i64::MIN as i128)),
+            Repr::Small(n, d) => Some(Number(Repr::Small(-d, -n))),
             Repr::Big(v) => Some(Self::from_big(v.recip())),
         }
     }
@@ -274,7 +277,8 @@ impl Number {
     pub fn common_measure(&self, other: &Number) -> Option<Number> {
         // Of a/b and c/d in lowest terms it is gcd(a, c)/lcm(b, d).
         if let (Repr::Small(a, b), Repr::Small(c, d)) = (&self.0, &other.0) {
-            let (numerator, divisor) = (a.unsigned_abs().gcd(&c.unsigned_abs()), b.gcd(d));
+            let numerator = a.unsigned_abs().gcd(&c.unsigned_abs());
+            let divisor = if *b == 1 { 1 } else { b.gcd(d) };
             if let (Ok(n), Some(d)) = (i64::try_from(numerator), (b / divisor).checked_mul(*d)) {
                 return Some(Number(Repr::Small(n, d)));
             }

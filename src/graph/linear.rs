@@ -61,7 +61,7 @@ impl Graph {
                 for term in terms {
                     self.collect(&mut sum, &Number::ONE, *term);
                 }
-                self.build_sum(sum)
+                self.build_sum(&mut sum)
             }
         }
     }
@@ -72,7 +72,7 @@ impl Graph {
         for (coefficient, term) in terms {
             self.collect(&mut sum, coefficient, *term);
         }
-        self.build_sum(sum)
+        self.build_sum(&mut sum)
     }
 
     /// `a - b`
@@ -80,7 +80,7 @@ impl Graph {
         let mut sum = Terms::new(Number::ZERO);
         self.collect(&mut sum, &Number::ONE, a);
         self.collect(&mut sum, &Number::MINUS_ONE, b);
-        self.build_sum(sum)
+        self.build_sum(&mut sum)
     }
 
     /// `-a`
@@ -95,7 +95,7 @@ impl Graph {
         }
         let mut sum = Terms::new(Number::ZERO);
         self.collect(&mut sum, factor, a);
-        self.build_sum(sum)
+        self.build_sum(&mut sum)
     }
 
     /// The constant and the terms with their coefficients, of a sum or of anything else read as one.
@@ -141,20 +141,22 @@ impl Graph {
         }
     }
 
-    fn build_sum(&mut self, sum: Terms) -> NodeId {
-        let Terms { constant, terms: mut merged, mut overflowed } = sum;
+    /// What was collected is taken where it is: moving it would cost more than most sums do.
+    fn build_sum(&mut self, sum: &mut Terms) -> NodeId {
+        let Terms { constant, terms: merged, overflowed } = sum;
         merged.sort_unstable_by_key(|(term, _)| *term);
         merged.dedup_by(|(term, coefficient), (known, total)| {
             let same = term == known;
             if same {
-                *total = within_limit(&mut overflowed, total.checked_add(coefficient));
+                *total = within_limit(overflowed, total.checked_add(coefficient));
             }
             same
         });
         merged.retain(|(_, coefficient)| !coefficient.is_zero());
-        self.overflowed |= overflowed;
+        self.overflowed |= *overflowed;
+        let constant = std::mem::replace(constant, Number::ZERO);
         if merged.iter().filter(|(term, _)| self.op(*term) == Op::If).count() > 1
-            && let Some(simpler) = self.merge_choices(&constant, &merged)
+            && let Some(simpler) = self.merge_choices(&constant, merged)
         {
             return simpler;
         }
@@ -166,7 +168,7 @@ impl Graph {
         }
         let mut operands = NodeList::with_capacity(1 + 2 * merged.len());
         operands.push(self.constant(constant));
-        for (term, coefficient) in merged {
+        for (term, coefficient) in merged.drain(..) {
             operands.push(self.constant(coefficient));
             operands.push(term);
         }

@@ -73,10 +73,9 @@ impl Graph {
                 power.node.is_some()
             });
         }
-        let Factors { coefficient, powers, exponentials, guards } = parts;
-        let mut nodes: NodeList = powers.iter().filter_map(|power| power.node).collect();
-        for argument in exponentials {
-            nodes.push(self.intern(Op::Function(Function::Exp), &[argument]));
+        let mut nodes: NodeList = parts.powers.iter().filter_map(|power| power.node).collect();
+        for argument in &parts.exponentials {
+            nodes.push(self.intern(Op::Function(Function::Exp), &[*argument]));
         }
         self.absorb_into_xlogy(&mut nodes);
         nodes.sort_unstable();
@@ -85,11 +84,11 @@ impl Graph {
             [one] => *one,
             _ => self.intern(Op::Product, &nodes),
         };
-        let product = self.scale(&coefficient, product);
-        if guards.is_empty() {
+        let product = self.scale(&parts.coefficient, product);
+        if parts.guards.is_empty() {
             return product;
         }
-        let condition = self.and(&guards);
+        let condition = self.and(&parts.guards);
         let zero = self.integer(0);
         self.select(condition, product, zero)
     }

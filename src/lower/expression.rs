@@ -7,6 +7,7 @@ use crate::function::Function;
 use crate::graph::{NodeId, NodeList};
 use crate::number::Number;
 use crate::syntax::tree::{Expression, ExpressionKind, Name, Term};
+use smallvec::SmallVec;
 
 impl Lowering<'_> {
     /// The node for `expression` in the innermost frame.
@@ -36,7 +37,7 @@ impl Lowering<'_> {
             ExpressionKind::Access { name, indices } => self.element(name, indices, expression),
             ExpressionKind::Call(call) => self.call(call, expression.span),
             ExpressionKind::Sum(terms) => {
-                let terms: Vec<(Number, NodeId)> =
+                let terms: SmallVec<[(Number, NodeId); 8]> =
                     terms.iter().map(|term| (sign(term), self.number(&term.operand))).collect();
                 self.graph.linear(Number::ZERO, &terms)
             }

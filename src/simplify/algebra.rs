@@ -3,7 +3,7 @@
 //! Each function proposes another form of the same expression, or none. Which one is kept is decided by length.
 
 use crate::function::Function;
-use crate::graph::{Graph, Map, NodeId, NodeList, Op, Reduction};
+use crate::graph::{Graph, NodeId, NodeList, Op, Reduction};
 use crate::number::Number;
 use smallvec::{SmallVec, smallvec};
 
@@ -255,15 +255,18 @@ pub(super) fn factored(graph: &mut Graph, node: NodeId, most: usize) -> Vec<Node
         return Vec::new();
     }
     let parts: Vec<Powers> = terms.iter().map(|(_, t)| factors(graph, *t)).collect();
-    let mut order: Vec<NodeId> = Vec::new();
-    let mut users: Map<NodeId, Group> = Map::default();
+    // The bases, and which terms have each.
+    let mut bases: Vec<NodeId> = Vec::with_capacity(2 * terms.len());
+    let mut users: Vec<Group> = Vec::with_capacity(2 * terms.len());
     for (at, part) in parts.iter().enumerate() {
         for (base, _) in part {
-            let entry = users.entry(*base).or_default();
-            if entry.is_empty() {
-                order.push(*base);
+            match bases.iter().position(|known| known == base) {
+                Some(known) => users[known].push(at),
+                None => {
+                    bases.push(*base);
+                    users.push(smallvec![at]);
+                }
             }
-            entry.push(at);
         }
     }
     let mut proposals = Vec::new();
@@ -285,16 +288,16 @@ pub(super) fn factored(graph: &mut Graph, node: NodeId, most: usize) -> Vec<Node
     // All that is common to all terms, at once.
     if constant.is_zero() {
         for highest in [false, true] {
-            let common = common_factors(graph, &parts, &order, &users, terms.len(), highest);
+            let common = common_factors(graph, &parts, &bases, &users, highest);
             propose(graph, common, (0..terms.len()).collect());
         }
     }
     // One factor that some terms share; of many, those that most terms share.
-    let mut shared: Vec<NodeId> = order.into_iter().filter(|base| users[base].len() > 1).collect();
-    shared.sort_by_key(|base| std::cmp::Reverse(users[base].len()));
+    let mut shared: Vec<(NodeId, Group)> =
+        bases.into_iter().zip(users).filter(|(_, group)| group.len() > 1).collect();
+    shared.sort_by_key(|(_, group)| std::cmp::Reverse(group.len()));
     shared.truncate(most);
-    for base in shared {
-        let group = users[&base].clone();
+    for (base, group) in shared {
         if group.len() == terms.len() && constant.is_zero() && terms.len() > 4 {
             continue;
         }
@@ -318,13 +321,12 @@ pub(super) fn factored(graph: &mut Graph, node: NodeId, most: usize) -> Vec<Node
 fn common_factors(
     graph: &mut Graph,
     parts: &[Powers],
-    order: &[NodeId],
-    users: &Map<NodeId, Group>,
-    count: usize,
+    bases: &[NodeId],
+    users: &[Group],
     highest: bool,
 ) -> Powers {
     let mut common = Powers::new();
-    for base in order.iter().filter(|b| users[b].len() == count) {
+    for (base, _) in bases.iter().zip(users).filter(|(_, group)| group.len() == parts.len()) {
         let exponents: NodeList =
             parts.iter().filter_map(|part| part.iter().find(|(b, _)| b == base).map(|(_, e)| *e)).collect();
         // Above the lowest exponent, some quotient has the base below: it must not be 0, which it is not where it

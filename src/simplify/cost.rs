@@ -8,6 +8,7 @@ use crate::comparison::Comparison;
 use crate::function::Function;
 use crate::graph::{Graph, Look, NodeId, Op, Reduction};
 use crate::number::Number;
+use smallvec::SmallVec;
 use std::collections::BinaryHeap;
 
 /// Of one node without its operands.
@@ -46,7 +47,7 @@ fn cost_of_sum(graph: &Graph, node: NodeId) -> usize {
     let zero = Number::ZERO;
     let constant = graph.as_constant(operands[0]).unwrap_or(&zero);
     let shift = usize::from(is_shifted_by_total(graph, node));
-    let terms: Vec<(&Number, NodeId)> = operands[1..]
+    let terms: SmallVec<[(&Number, NodeId); 8]> = operands[1..]
         .chunks_exact(2)
         .filter_map(|pair| graph.as_constant(pair[0]).map(|c| (c, pair[1])))
         .filter(|(_, term)| shift == 0 || !is_total(graph, *term))

@@ -5,7 +5,7 @@ use super::proposals::{self, Proposals};
 use super::rule::Stage;
 use super::sharing::Sharing;
 use super::{Step, algebra};
-use crate::graph::{Graph, Map, NodeId, Op};
+use crate::graph::{Graph, Map, NodeId, NodeList, Op};
 
 /// The most nodes that are looked at.
 const WORK_LIMIT: usize = 20_000;
@@ -264,7 +264,7 @@ impl<'g> Simplifier<'g> {
 
     /// A proposal with the factors and branches that it is made of shortened once.
     fn polished(&mut self, node: NodeId) -> NodeId {
-        let operands = self.graph.operands(node).to_vec();
+        let operands = NodeList::from_slice(self.graph.operands(node));
         match self.graph.op(node) {
             // `-a*b` as well.
             Op::Linear
@@ -277,7 +277,7 @@ impl<'g> Simplifier<'g> {
                 if better == operands[2] { self.once(node) } else { self.graph.scale(&coefficient, better) }
             }
             Op::Product | Op::If => {
-                let better: Vec<NodeId> = operands.iter().map(|o| self.once(*o)).collect();
+                let better: NodeList = operands.iter().map(|o| self.once(*o)).collect();
                 if better == operands { node } else { self.graph.rebuild(node, &better) }
             }
             Op::Linear => {

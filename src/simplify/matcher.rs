@@ -63,7 +63,11 @@ fn apply_to_sum(graph: &mut Graph, rule: &Rule, node: NodeId) -> Option<Replacem
     }
     let (constant, wanted) = rule.graph.terms(rule.before);
     let (own_constant, terms) = graph.terms(node);
-    for (coefficient, _) in &terms {
+    for (at, (coefficient, _)) in terms.iter().enumerate() {
+        // The same multiple was tried already.
+        if terms[..at].iter().any(|(before, _)| before == coefficient) {
+            continue;
+        }
         let ratio = coefficient.checked_div(&wanted[0].0)?;
         let scaled: Option<Vec<(Number, NodeId)>> =
             wanted.iter().map(|(c, t)| Some((c.checked_mul(&ratio)?, *t))).collect();
