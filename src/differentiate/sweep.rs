@@ -67,13 +67,14 @@ pub(super) fn sweep(graph: &mut Graph, root: NodeId, variables: &[VariableId]) -
         wanted[variable.position()].get_or_insert(at);
     }
     let fixed = graph.free_indices(root).to_vec();
+    let graph_len = graph.len();
     let mut sweep = Sweep {
         graph,
         wanted,
         fixed,
         opened: Map::default(),
         stand_ins: Map::default(),
-        active: FixedBitSet::new(),
+        active: FixedBitSet::with_capacity(graph_len),
         adjoints: Adjoints::default(),
     };
     let order = sweep.post_order(root);
@@ -152,10 +153,13 @@ impl Sweep<'_> {
     /// The operands through which a derivative can pass.
     fn differentiable_operands(&mut self, node: NodeId) -> NodeList {
         let operands = self.graph.operands(node);
+        let is_variable = |operand: &NodeId| self.graph.as_constant(*operand).is_none();
         match self.graph.op(node) {
             Op::Linear => operands[2..].iter().step_by(2).copied().collect(),
-            Op::Product | Op::Power | Op::Function(_) => NodeList::from_slice(operands),
-            Op::If => NodeList::from_slice(&operands[1..]),
+            Op::Product | Op::Power | Op::Function(_) => {
+                operands.iter().copied().filter(is_variable).collect()
+            }
+            Op::If => operands[1..].iter().copied().filter(is_variable).collect(),
             Op::Reduce(..) if !self.graph.op(node).is_condition() => smallvec![self.open(node).body],
             _ => NodeList::new(),
         }

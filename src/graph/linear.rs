@@ -46,7 +46,13 @@ impl Terms {
     }
 
     fn product(&mut self, a: &Number, b: &Number) -> Number {
-        if a.is_one() { b.clone() } else { self.within_limit(a.checked_mul(b)) }
+        if a.is_one() {
+            b.clone()
+        } else if b.is_one() {
+            a.clone()
+        } else {
+            self.within_limit(a.checked_mul(b))
+        }
     }
 }
 

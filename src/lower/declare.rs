@@ -172,6 +172,7 @@ impl<'d> Lowering<'d> {
         // Most calls are of functions.
         let mut calls = std::mem::take(&mut uses.calls);
         calls.retain(|call| self.definitions.loss(&call.function.text).is_some());
+        frame.names.reserve(uses.names.len());
         for (at, used) in uses.names.iter().enumerate() {
             let mut axes: Vec<&str> = match &used.axes {
                 Some(axes) => axes.iter().map(String::as_str).collect(),
@@ -249,6 +250,9 @@ impl<'e> Uses<'e> {
     }
 
     fn visit(&mut self, expression: &'e Expression) {
+        if matches!(expression.kind, ExpressionKind::Name(_) | ExpressionKind::Number(_)) {
+            return self.visit_here(expression);
+        }
         stacker::maybe_grow(64 * 1024, 2 * 1024 * 1024, || self.visit_here(expression));
     }
 

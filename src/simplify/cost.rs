@@ -279,6 +279,8 @@ struct Own {
     alone: u16,
     /// Whether it is one short operation on names and numbers, written again at each use.
     is_short: bool,
+    /// Whether it costs nothing, and its operands neither.
+    is_free: bool,
 }
 
 const FIRST: u8 = 1;
@@ -384,7 +386,7 @@ impl Costs {
                 continue;
             }
             for operand in graph.operands(node) {
-                if !is_free(graph, *operand) {
+                if !self.of_node(graph, *operand).is_free {
                     self.pending.push(packed(*operand, reached));
                     exclusive += usize::from(reached != BOTH);
                 }
@@ -410,7 +412,7 @@ impl Costs {
         self.seen.clear();
         for node in graph.reachable(roots).into_iter().rev() {
             let own = self.of_node(graph, node);
-            let is_counted = !own.is_short && !is_free(graph, node);
+            let is_counted = !own.is_short && !own.is_free;
             if is_counted && self.is_first_of_its_look(graph, node, BOTH) {
                 total += i64::from(own.operations);
             }
@@ -444,7 +446,12 @@ impl Costs {
                 operations += usize::from(self.of_node(graph, *operand).is_short);
             }
         }
-        let own = Own { operations: operations.min(9999) as u16, alone: own.min(9999) as u16, is_short };
+        let own = Own {
+            operations: operations.min(9999) as u16,
+            alone: own.min(9999) as u16,
+            is_short,
+            is_free: is_free(graph, node),
+        };
         self.own[node.position()] = Some(own);
         own
     }

@@ -64,6 +64,9 @@ fn is_combining(c: char) -> bool {
 /// The digit, or the minus sign, that a superscript stands for.
 pub(super) fn superscript(c: char) -> Option<char> {
     const DIGITS: &str = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+    if c.is_ascii() {
+        return None;
+    }
     if c == '⁻' {
         return Some('-');
     }
