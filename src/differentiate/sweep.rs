@@ -67,14 +67,14 @@ pub(super) fn sweep(graph: &mut Graph, root: NodeId, variables: &[VariableId]) -
         wanted[variable.position()].get_or_insert(at);
     }
     let fixed = graph.free_indices(root).to_vec();
-    let graph_len = graph.len();
+    let count = graph.len();
     let mut sweep = Sweep {
         graph,
         wanted,
         fixed,
         opened: Map::default(),
         stand_ins: Map::default(),
-        active: FixedBitSet::with_capacity(graph_len),
+        active: FixedBitSet::with_capacity(count),
         adjoints: Adjoints::default(),
     };
     let order = sweep.post_order(root);
@@ -88,6 +88,7 @@ pub(super) fn sweep(graph: &mut Graph, root: NodeId, variables: &[VariableId]) -
     let mut collected: Vec<NodeList> = vec![NodeList::new(); variables.len()];
     let one = sweep.graph.integer(1);
     sweep.adjoints.last = vec![None; sweep.graph.len()];
+    sweep.adjoints.received.reserve(order.len());
     sweep.adjoints.add(root, one);
     for node in order.into_iter().rev() {
         let contributions = sweep.adjoints.of(node);
@@ -122,8 +123,9 @@ impl Sweep<'_> {
     /// The active nodes below `root`, operands before users, where the operand of a reduction is its opened body.
     fn post_order(&mut self, root: NodeId) -> Vec<NodeId> {
         let mut seen = FixedBitSet::with_capacity(self.graph.len());
-        let mut order = Vec::new();
-        let mut pending: Vec<(NodeId, bool)> = vec![(root, false)];
+        let mut order = Vec::with_capacity(self.graph.len());
+        let mut pending: Vec<(NodeId, bool)> = Vec::with_capacity(self.graph.len());
+        pending.push((root, false));
         while let Some((node, finished)) = pending.pop() {
             if finished {
                 let is_wanted =

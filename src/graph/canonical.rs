@@ -2,6 +2,7 @@
 
 use super::{Graph, NodeId, Op};
 use crate::number::Number;
+use smallvec::SmallVec;
 
 impl Graph {
     /// The canonical node for the operation of `node` on other `operands`.
@@ -23,7 +24,7 @@ impl Graph {
         match (op, operands) {
             (Op::Linear, [constant, terms @ ..]) => {
                 let constant = self.as_constant(*constant).cloned().unwrap_or(Number::ZERO);
-                let terms: Vec<(Number, NodeId)> = terms
+                let terms: SmallVec<[(Number, NodeId); 8]> = terms
                     .chunks_exact(2)
                     .map(|pair| (self.as_constant(pair[0]).cloned().unwrap_or(Number::ZERO), pair[1]))
                     .collect();

@@ -457,7 +457,9 @@ impl Graph {
                 }
             }
         }
-        seen.ones().map(|at| NodeId(at as u32)).collect()
+        let mut nodes = Vec::with_capacity(seen.count_ones(..));
+        nodes.extend(seen.ones().map(|at| NodeId(at as u32)));
+        nodes
     }
 }
 

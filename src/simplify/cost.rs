@@ -426,10 +426,15 @@ impl Costs {
         i64::from(own) + i64::from(self.of_node(graph, node).is_short)
     }
 
+    #[inline]
     fn of_node(&mut self, graph: &Graph, node: NodeId) -> Own {
-        if let Some(Some(known)) = self.own.get(node.position()) {
-            return *known;
+        match self.own.get(node.position()) {
+            Some(Some(known)) => *known,
+            _ => self.worked_out(graph, node),
         }
+    }
+
+    fn worked_out(&mut self, graph: &Graph, node: NodeId) -> Own {
         if self.own.len() <= node.position() {
             self.own.resize(graph.len(), None);
         }

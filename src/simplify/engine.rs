@@ -95,10 +95,9 @@ impl<'g> Simplifier<'g> {
             if kept.contains_key(&node) {
                 continue;
             }
-            let operands: Vec<NodeId> =
+            let operands: NodeList =
                 self.graph.operands(node).iter().map(|o| done.get(o).copied().unwrap_or(*o)).collect();
-            let is_same = operands == self.graph.operands(node);
-            let rebuilt = if is_same { node } else { self.graph.rebuild(node, &operands) };
+            let rebuilt = self.graph.rebuild(node, &operands);
             let mark = self.log.len();
             self.sharing.rewrite(node);
             let mut result = rebuilt;
@@ -339,7 +338,7 @@ impl<'g> Simplifier<'g> {
 pub(super) fn recognised(simplifier: &mut Simplifier<'_>, roots: &[NodeId]) -> Vec<NodeId> {
     let mut done: Map<NodeId, NodeId> = Map::default();
     for node in simplifier.graph.reachable(roots) {
-        let operands: Vec<NodeId> =
+        let operands: NodeList =
             simplifier.graph.operands(node).iter().map(|o| done.get(o).copied().unwrap_or(*o)).collect();
         if operands.is_empty() {
             continue;

@@ -3,7 +3,7 @@
 //! A node **dominates** another if every path from the roots to the other goes through it. What a node does not
 //! dominate is used elsewhere as well: it is printed, and named, anyway, so that using it once more costs nothing.
 
-use crate::graph::{Graph, Map, NodeId};
+use crate::graph::{Graph, NodeId};
 
 /// The dominators of the nodes of one round of simplification.
 #[derive(Default)]
@@ -12,8 +12,10 @@ pub(super) struct Sharing {
     nearest: Vec<Option<NodeId>>,
     /// The nodes of this round.
     reached: Vec<NodeId>,
-    /// What each new node is the simplified form of.
-    origins: Map<NodeId, NodeId>,
+    /// What each new node is the simplified form of, by position.
+    origins: Vec<Option<NodeId>>,
+    /// The new nodes.
+    new: Vec<NodeId>,
     /// The node that is being rewritten.
     current: Option<NodeId>,
 }
@@ -28,7 +30,9 @@ impl Sharing {
             self.nearest[node.position()] = None;
         }
         self.nearest.resize(graph.len().max(self.nearest.len()), None);
-        self.origins.clear();
+        for node in self.new.drain(..) {
+            self.origins[node.position()] = None;
+        }
         self.current = None;
         for root in roots {
             self.nearest[root.position()] = Some(ROOT);
@@ -62,8 +66,16 @@ impl Sharing {
 
     /// Remembers that `node` has become `result`.
     pub fn became(&mut self, node: NodeId, result: NodeId) {
-        if node != result {
-            self.origins.entry(result).or_insert(node);
+        if node == result {
+            return;
+        }
+        if self.origins.len() <= result.position() {
+            self.origins.resize(result.position() + 1, None);
+        }
+        let origin = &mut self.origins[result.position()];
+        if origin.is_none() {
+            *origin = Some(node);
+            self.new.push(result);
         }
     }
 
@@ -71,10 +83,7 @@ impl Sharing {
     pub fn is_used_elsewhere(&self, node: NodeId) -> bool {
         let Some(current) = self.current else { return false };
         let known = |node: NodeId| self.nearest.get(node.position()).copied().flatten();
-        let mut at = match self.origins.get(&node) {
-            Some(origin) => *origin,
-            None => node,
-        };
+        let mut at = self.origins.get(node.position()).copied().flatten().unwrap_or(node);
         if known(at).is_none() {
             return false;
         }
