@@ -431,3 +431,30 @@ impl fmt::Debug for Number {
         fmt::Display::fmt(self, f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The shortcuts for small numbers, against what arithmetic on big ones gives.
+    #[test]
+    fn shortcuts_agree_with_big_numbers() {
+        let edges = [i64::MIN, i64::MIN + 1, -6, -1, 0, 1, 4, 9, i64::MAX - 1, i64::MAX];
+        let ratios = |n: i64| edges.iter().filter_map(move |d| Number::ratio(n, *d));
+        let numbers: Vec<Number> = edges.iter().flat_map(|n| ratios(*n)).collect();
+        assert_eq!(numbers.len(), 90);
+        let reduced = |value: BigRational| Some(Number::from_big(value.reduced()));
+        for a in &numbers {
+            let inverse = (!a.is_zero()).then(|| a.big().recip()).and_then(reduced);
+            assert_eq!(a.recip(), inverse, "1/({a})");
+            for b in &numbers {
+                assert_eq!(a.checked_mul(b), reduced(a.big() * b.big()), "({a})*({b})");
+                let measure = BigRational::new_raw(
+                    a.big().numer().gcd(b.big().numer()),
+                    a.big().denom().lcm(b.big().denom()),
+                );
+                assert_eq!(a.common_measure(b), reduced(measure), "measure of {a} and {b}");
+            }
+        }
+    }
+}

@@ -147,7 +147,8 @@ impl Graph {
         }
     }
 
-    /// What was collected is taken where it is: moving it would cost more than most sums do.
+    /// The node of the terms that were collected. They are taken from where they are: moving them would cost more than
+    /// most sums do.
     fn build_sum(&mut self, sum: &mut Terms) -> NodeId {
         let Terms { constant, terms: merged, overflowed } = sum;
         merged.sort_unstable_by_key(|(term, _)| *term);
