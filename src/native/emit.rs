@@ -112,6 +112,7 @@ pub fn emit(trace: &Trace, ports: usize, is_wide: bool) -> Option<Emitted> {
         uses: Uses::default(),
         needed_later: vec![false; trace.nodes.len()],
         is_partial: false,
+        is_paired: false,
         position: 0,
         ports,
         exit: None,
@@ -153,6 +154,8 @@ pub(super) struct Emitter<'a> {
     pub(super) needed_later: Vec<bool>,
     /// Whether the row ends within the vector.
     pub(super) is_partial: bool,
+    /// Whether there are turns of two vectors.
+    is_paired: bool,
     pub(super) position: u32,
     pub(super) ports: usize,
     pub(super) exit: Option<Label>,
@@ -208,11 +211,18 @@ impl Emitter<'_> {
             self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, RAX, RDX));
             self.assembler.push(Instruction::with2(Code::Cmovb_r64_rm64, RDX, RAX));
         }
+        let turns = self.assembler.label();
+        if self.is_paired {
+            self.pairs();
+            self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, AT, RDX));
+            self.assembler.jump_if(When::NotBelow, turns);
+        }
         self.assembler.bind(turn);
         self.line(&trace.turn, Rate::Turn, false);
         self.assembler.push(Instruction::with2(Code::Add_rm64_imm8, AT, vector));
         self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, AT, RDX));
         self.assembler.jump_if(When::Below, turn);
+        self.assembler.bind(turns);
         if has_flush {
             self.leave_after_whole_vectors(rest);
             self.line(&trace.flush, Rate::Flush, false);
@@ -252,6 +262,22 @@ impl Emitter<'_> {
         self.assembler.bind(exit);
         self.assembler.push(Instruction::with2(Code::Mov_rm64_r64, field(offset_of!(Arguments, at)), AT));
         self.leave(1);
+    }
+
+    /// Turns of two vectors, as long as there are two.
+    fn pairs(&mut self) {
+        use Register::{RAX, RDX};
+        let trace = self.trace;
+        let two = 2 * i64::from(self.assembler.vector_bytes() as i32);
+        let [pair, check] = [(); 2].map(|()| self.assembler.label());
+        self.assembler.jump(check);
+        self.assembler.bind(pair);
+        self.line(&trace.pair, Rate::Turn, false);
+        self.assembler.push(Instruction::with2(Code::Add_rm64_imm32, AT, two as i32));
+        self.assembler.bind(check);
+        self.assembler.push(Instruction::with2(Code::Lea_r64_m, RAX, Assembler::memory(AT, two, false)));
+        self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, RDX, RAX));
+        self.assembler.jump_if(When::NotBelow, pair);
     }
 
     /// Gets where the whole vectors of the row end, and jumps if that is reached.
@@ -313,14 +339,13 @@ impl Emitter<'_> {
         all.zip(0..).map(|((number, _), at)| (number, last - at)).collect()
     }
 
-    /// Gives registers to accumulators, and those that the turn leaves over to what it reads most.
-    fn pin(&mut self) {
+    /// How often the items of a turn read each value, and how many vectors they need at once.
+    fn needs(&self, items: &[Item]) -> (Vec<u32>, usize) {
         let trace = self.trace;
-        let total = self.vectors.held.len();
         let mut last = vec![0_u32; trace.nodes.len()];
         let mut first = vec![u32::MAX; trace.nodes.len()];
         let mut reads = vec![0_u32; trace.nodes.len()];
-        for (position, item) in trace.turn.iter().enumerate() {
+        for (position, item) in items.iter().enumerate() {
             for value in self.reads(item) {
                 let at = value.0 as usize;
                 last[at] = position as u32;
@@ -328,15 +353,14 @@ impl Emitter<'_> {
                 reads[at] += 1;
             }
             if let Item::Compute(value) = item
-                && !matches!(trace.node(*value).op, Op::Load(_))
+                && !matches!(trace.node(*value).op, Op::Load(_) | Op::LoadNext(_))
             {
                 first[value.0 as usize] = position as u32;
             }
         }
-        let is_vector = |at: usize| !self.assembler.is_wide || !trace.nodes[at].op.is_mask();
-        let mut change = vec![0_i32; trace.turn.len() + 2];
+        let mut change = vec![0_i32; items.len() + 2];
         for at in 0..trace.nodes.len() {
-            if trace.rates[at] == Rate::Turn && reads[at] > 0 && is_vector(at) {
+            if trace.rates[at] == Rate::Turn && reads[at] > 0 && self.is_vector(at) {
                 change[first[at] as usize] += 1;
                 change[last[at] as usize] -= 1;
             }
@@ -346,6 +370,20 @@ impl Emitter<'_> {
             live += c;
             most.max(live)
         });
+        (reads, most as usize)
+    }
+
+    fn is_vector(&self, at: usize) -> bool {
+        !self.assembler.is_wide || !self.trace.nodes[at].op.is_mask()
+    }
+
+    /// Gives registers to accumulators, and those that the turn leaves over to what it reads most. Two vectors are done at
+    /// once if there are registers for them.
+    fn pin(&mut self) {
+        let trace = self.trace;
+        let total = self.vectors.held.len();
+        let (reads, of_one) = self.needs(&trace.turn);
+        let (_, of_two) = self.needs(&trace.pair);
         let in_registers = self.accumulators();
         for (number, register) in &in_registers {
             if let Some(value) = trace.accumulators[*number].value {
@@ -353,11 +391,13 @@ impl Emitter<'_> {
             }
         }
         let accumulators = in_registers.len();
-        let room = (total - accumulators).saturating_sub(most as usize + 3);
+        self.is_paired = !trace.pair.is_empty() && accumulators + of_two + 3 <= total;
+        let most = if self.is_paired { of_two } else { of_one };
+        let room = (total - accumulators).saturating_sub(most + 3);
         let mut wanted: Vec<usize> = (0..trace.nodes.len())
             .filter(|at| {
                 reads[*at] > 0
-                    && is_vector(*at)
+                    && self.is_vector(*at)
                     && (trace.rates[*at] == Rate::Row || matches!(trace.nodes[*at].op, Op::Constant(_)))
             })
             .collect();
@@ -419,7 +459,7 @@ impl Emitter<'_> {
         }
         self.needed_later.fill(false);
         if rate == Rate::Row {
-            for item in trace.turn.iter().chain(&trace.flush).chain(&trace.end) {
+            for item in [&trace.turn, &trace.pair, &trace.flush, &trace.end].into_iter().flatten() {
                 for partial in [false, true] {
                     self.is_partial = partial;
                     for value in self.reads(item) {
@@ -476,14 +516,14 @@ impl Emitter<'_> {
                         self.assembler.bind(region.after);
                     }
                 }
-                Item::Store(port, value) => {
+                Item::Store(port, value) | Item::StoreNext(port, value) => {
                     let register = self.in_vector(value);
-                    let to = self.port(port, true);
+                    let to = self.port(port, matches!(item, Item::StoreNext(..)));
                     self.assembler.store(to, register, self.is_partial);
                 }
                 Item::StoreOne(port, value) => {
                     let register = self.in_vector(value);
-                    let to = self.port(port, false);
+                    let to = self.port_element(port);
                     self.assembler.store_one(to, register);
                 }
                 Item::SetState(number, value) => {

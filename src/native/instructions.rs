@@ -12,7 +12,7 @@ impl Emitter<'_> {
         let [a, b, _] = node.arguments;
         match node.op {
             // Read where it is needed.
-            Op::Constant(_) | Op::Accumulator(_) | Op::Load(_) => return,
+            Op::Constant(_) | Op::Accumulator(_) | Op::Load(_) | Op::LoadNext(_) => return,
             Op::Live if !self.is_partial => return,
             Op::Live => {
                 let from = self.in_vector(a);
@@ -27,7 +27,7 @@ impl Emitter<'_> {
                 self.assembler.load(to, from, false);
             }
             Op::Broadcast(port) => {
-                let from = self.port(port, false);
+                let from = self.port_element(port);
                 let to = self.own(value);
                 self.assembler.broadcast(to, from);
             }

@@ -4,6 +4,7 @@
 //! trace       what a kernel does to a vector, as values without control flow
 //! recorder    lanes that write a trace: the interpreter and the elementary functions, run on them, are recorded
 //! record      a kernel, recorded: what it reads, its tape, its sinks
+//! pair        a turn of two vectors, which alternate
 //! allocate    which register holds which value
 //! assembler   the instructions of AVX-512 and AVX2 under one name
 //! table       which instruction an operation is
@@ -22,6 +23,7 @@ mod assembler;
 mod code;
 mod emit;
 mod instructions;
+mod pair;
 mod record;
 mod recorder;
 mod registers;

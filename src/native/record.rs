@@ -88,6 +88,7 @@ pub fn record<T: Precision>(
         recording.sinks(lanes, lane_count);
     });
     trace.prune();
+    trace.add_pair();
     (trace.nodes.len() <= MOST_NODES).then_some((trace, recording.layout))
 }
 

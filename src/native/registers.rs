@@ -10,7 +10,8 @@ use std::mem::offset_of;
 /// Where a value that is in no register is.
 pub(super) enum Home {
     Constant(u64),
-    Port(u16),
+    /// The vector of the turn, or the one behind it.
+    Port(u16, bool),
     Frame(u32),
 }
 
@@ -95,9 +96,20 @@ impl Emitter<'_> {
         if is_mask { &mut self.masks } else { &mut self.vectors }
     }
 
-    /// Where a port's vector of the turn, or its one element, is.
-    pub(super) fn port(&mut self, port: u16, moves: bool) -> MemoryOperand {
-        let base = match PORT_REGISTERS.get(port as usize) {
+    /// Where a port's vector of the turn is, or the one behind it.
+    pub(super) fn port(&mut self, port: u16, is_next: bool) -> MemoryOperand {
+        let base = self.port_base(port);
+        let beyond = if is_next { self.assembler.vector_bytes() as i64 } else { 0 };
+        MemoryOperand::new(base, AT, 1, beyond, if is_next { 8 } else { 0 }, false, Register::None)
+    }
+
+    /// Where a port's one element is.
+    pub(super) fn port_element(&mut self, port: u16) -> MemoryOperand {
+        Assembler::memory(self.port_base(port), 0, false)
+    }
+
+    fn port_base(&mut self, port: u16) -> Register {
+        match PORT_REGISTERS.get(port as usize) {
             Some(register) => *register,
             None => {
                 self.assembler.push(Instruction::with2(
@@ -107,11 +119,6 @@ impl Emitter<'_> {
                 ));
                 Register::RAX
             }
-        };
-        if moves {
-            MemoryOperand::with_base_index_scale_bcst_seg(base, AT, 1, false, Register::None)
-        } else {
-            Assembler::memory(base, 0, false)
         }
     }
 
@@ -159,7 +166,8 @@ impl Emitter<'_> {
     pub(super) fn home(&self, value: Value) -> Option<Home> {
         match self.trace.node(value).op {
             Op::Constant(bits) => Some(Home::Constant(bits)),
-            Op::Load(port) => Some(Home::Port(port)),
+            Op::Load(port) => Some(Home::Port(port, false)),
+            Op::LoadNext(port) => Some(Home::Port(port, true)),
             _ => self.frame[value.0 as usize].map(Home::Frame),
         }
     }
@@ -171,8 +179,8 @@ impl Emitter<'_> {
                 let from = self.constant(bits);
                 self.assembler.load_constant(register, from);
             }
-            Some(Home::Port(port)) => {
-                let from = self.port(port, true);
+            Some(Home::Port(port, is_next)) => {
+                let from = self.port(port, is_next);
                 self.assembler.load(register, from, self.is_partial);
             }
             Some(Home::Frame(place)) => {
@@ -237,8 +245,8 @@ impl Emitter<'_> {
             match self.home(value) {
                 Some(Home::Constant(bits)) => return Operand::Memory(self.constant(bits)),
                 Some(Home::Frame(place)) => return Operand::Memory(in_frame(place)),
-                Some(Home::Port(port)) if !self.is_partial && self.uses.remaining(value) == 1 => {
-                    return Operand::Memory(self.port(port, true));
+                Some(Home::Port(port, is_next)) if !self.is_partial && self.uses.remaining(value) == 1 => {
+                    return Operand::Memory(self.port(port, is_next));
                 }
                 _ => {}
             }

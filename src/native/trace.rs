@@ -11,8 +11,9 @@ pub struct Value(pub u32);
 pub enum Op {
     /// The bits of one lane, in all of them.
     Constant(u64),
-    /// The next vector of a port.
+    /// The vector of the turn of a port, and the one behind it.
     Load(u16),
+    LoadNext(u16),
     /// One element of a port, for a row, in all lanes.
     Broadcast(u16),
     /// What an accumulator that has a register holds.
@@ -64,7 +65,12 @@ impl Op {
     /// How many values it reads.
     pub fn arity(self) -> usize {
         match self {
-            Op::Constant(_) | Op::Load(_) | Op::Broadcast(_) | Op::Accumulator(_) | Op::State(_) => 0,
+            Op::Constant(_)
+            | Op::Load(_)
+            | Op::LoadNext(_)
+            | Op::Broadcast(_)
+            | Op::Accumulator(_)
+            | Op::State(_) => 0,
             Op::Root
             | Op::Reciprocal
             | Op::Round
@@ -121,8 +127,9 @@ pub enum Item {
     /// What follows up to the end of the region matters only where the mask holds somewhere.
     Enter(Value),
     Leave,
-    /// A vector to a port.
+    /// A vector to a port, and to behind where that goes.
     Store(u16, Value),
+    StoreNext(u16, Value),
     /// The first lane to one element of a port, for a row.
     StoreOne(u16, Value),
     /// What an accumulator holds from the next turn on.
@@ -138,6 +145,7 @@ impl Item {
             Item::AssumeNone(v)
             | Item::Enter(v)
             | Item::Store(_, v)
+            | Item::StoreNext(_, v)
             | Item::StoreOne(_, v)
             | Item::Keep(_, v)
             | Item::SetState(_, v) => Some(v),
@@ -164,6 +172,8 @@ pub struct Trace {
     /// Before a row's first vector, for each vector, after some of them, and after the last.
     pub row: Vec<Item>,
     pub turn: Vec<Item>,
+    /// For two vectors at once, if that is worth it.
+    pub pair: Vec<Item>,
     pub flush: Vec<Item>,
     pub end: Vec<Item>,
     /// Equal values are one; by region, as what is computed in one is not there outside.

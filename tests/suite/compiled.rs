@@ -172,6 +172,26 @@ fn pairwise_losses_agree_with_the_reference() {
     }
 }
 
+/// A matrix that the batch shares: its gradient is a sum over the batch that is a product of matrices itself, tile by
+/// tile.
+#[test]
+fn a_matrix_for_all_of_the_batch_agrees_with_the_reference() {
+    let contrast = "loss contrast(q[k], p[j,k]) = logsumexp[j](sum[k](q*p)/0.5) - sum[k](q*p[0,k])";
+    let layer = "loss layer(x[k], w[h,k], v[h], t) = (sum[h](v*tanh(sum[k](w*x))) - t)^2";
+    for (text, shared) in [(contrast, &["p"][..]), (layer, &["w", "v"])] {
+        let loss = Loss::parse(text).unwrap();
+        for batch in [1, 3, 300] {
+            let draw = &mut Draw(5);
+            let mut at = batched::<f64>(&loss, draw, 34, batch);
+            let one = inputs::<f64>(&loss, draw, 34);
+            shared.iter().for_each(|name| drop(at.insert((*name).to_owned(), one[*name].clone())));
+            check(text, &loss, &at, Reduction::Mean);
+            let single = at.iter().map(|(name, array)| (name.clone(), array.mapv(|v| v as f32))).collect();
+            check::<f32>(text, &loss, &single, Reduction::Sum);
+        }
+    }
+}
+
 /// One divisor for many, near the ends of the range: its reciprocal would overflow.
 #[test]
 fn divisors_near_the_ends_of_the_range_divide() {

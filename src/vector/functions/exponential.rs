@@ -56,7 +56,9 @@ fn exp_parts_within<L: Lanes>(l: L, x: L::Register) -> (L::Register, L::Register
 /// `k` and x - k*log(2), but for the second part of log(2).
 #[inline(always)]
 fn reduced<L: Lanes>(l: L, x: L::Register) -> (L::Register, L::Register) {
-    let k = l.round_to_even(l.mul(x, LOG2_E.part(l, 0)));
+    // Added to 3*2^(PRECISION - 2), a number loses its fraction; it need not be the nearest of two that are as near.
+    let whole = l.constant(1.5 * (1_u64 << (L::PRECISION - 1)) as f64);
+    let k = l.sub(l.mul_add_estimate(x, LOG2_E.part(l, 0), whole), whole);
     (k, l.neg_mul_add(k, LOG_2.part(l, 0), x))
 }
 
