@@ -9,8 +9,8 @@ use crate::graph::Map;
 /// Bytes of a block, if many registers are needed.
 const BLOCK_BYTES: usize = 2048;
 
-/// Elements that a tile of the batch reads, writes and stores: they stay in the second-level cache.
-const TILE_ELEMENTS: usize = 1 << 15;
+/// Bytes that a tile of the batch reads, writes and stores: they stay in the second-level cache.
+const TILE_BYTES: usize = 1 << 18;
 
 /// Batch elements of a tile whose products of matrices are fast, if no more than so many elements are stored for it.
 const PRODUCT_LENGTH: usize = 256;
@@ -165,7 +165,7 @@ pub(super) fn lower(
     let has_products = each.iter().flat_map(|k| &k.contractions).any(|c| c.times_batch.contains(&true));
     let least =
         if has_products { room(PRODUCT_ELEMENTS).min(PRODUCT_LENGTH).min(batch.div_ceil(4)) } else { 1 };
-    let tile = room(TILE_ELEMENTS).max(least).min(batch.max(1));
+    let tile = room(TILE_BYTES / element_bytes).max(least).min(batch.max(1));
     // Each chunk has sums of its own; they should not outgrow what a chunk reads.
     let chunks =
         if total_length > 64 { (batch * touched / (2 * total_length)).clamp(1, CHUNKS) } else { CHUNKS };

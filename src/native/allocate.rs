@@ -5,6 +5,7 @@
 //! others go to the frame.
 
 use super::trace::Value;
+use smallvec::SmallVec;
 
 /// Registers of one kind.
 #[derive(Debug)]
@@ -55,13 +56,13 @@ impl Bank {
 /// When values are needed in a line of items.
 #[derive(Debug, Default)]
 pub struct Uses {
-    positions: Vec<Vec<u32>>,
+    positions: Vec<SmallVec<[u32; 4]>>,
     next: Vec<u32>,
 }
 
 impl Uses {
     pub fn new(values: usize) -> Self {
-        Uses { positions: vec![Vec::new(); values], next: vec![0; values] }
+        Uses { positions: vec![SmallVec::new(); values], next: vec![0; values] }
     }
 
     /// Notes a use; positions come in order.

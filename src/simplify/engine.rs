@@ -85,14 +85,10 @@ impl<'g> Simplifier<'g> {
     pub fn last(&mut self, roots: Vec<NodeId>) -> Vec<NodeId> {
         let reachable = self.graph.reachable(&roots);
         self.sharing.look(self.graph, &roots, reachable.clone());
-        // A value and the extremum that it is compared with would differ in the last bit if one were rewritten alone.
-        let asked = reachable.iter().filter(|node| self.graph.asks_for_extremum(**node));
-        let compared: Vec<NodeId> = asked.flat_map(|node| self.graph.operands(*node).to_vec()).collect();
-        let kept: Map<NodeId, ()> =
-            self.graph.reachable(&compared).into_iter().map(|node| (node, ())).collect();
+        let kept = self.compared_with_extrema(&reachable);
         let mut done: Map<NodeId, NodeId> = Map::default();
         for node in reachable {
-            if kept.contains_key(&node) {
+            if kept.binary_search(&node).is_ok() {
                 continue;
             }
             let operands: NodeList =
@@ -114,6 +110,14 @@ impl<'g> Simplifier<'g> {
             }
         }
         roots.into_iter().map(|root| done.get(&root).copied().unwrap_or(root)).collect()
+    }
+
+    /// What is compared with an extremum, and what that is the extremum of, ascending: they stay as they are. A value and
+    /// the extremum that it is compared with would differ in the last bit if one were rewritten alone.
+    fn compared_with_extrema(&self, reachable: &[NodeId]) -> Vec<NodeId> {
+        let asked = reachable.iter().filter(|node| self.graph.asks_for_extremum(**node));
+        let compared: Vec<NodeId> = asked.flat_map(|node| self.graph.operands(*node).to_vec()).collect();
+        if compared.is_empty() { compared } else { self.graph.reachable(&compared) }
     }
 
     /// What the rules that are used last make of a node or, of a product of a sum, of the terms that it multiplies out
@@ -146,8 +150,12 @@ impl<'g> Simplifier<'g> {
     pub fn round(&mut self, roots: &[NodeId]) -> Vec<NodeId> {
         let reachable = self.unsettled(roots);
         self.sharing.look(self.graph, roots, reachable.clone());
+        let kept = self.compared_with_extrema(&reachable);
         let mut operands: Vec<NodeId> = Vec::new();
         for node in reachable {
+            if kept.binary_search(&node).is_ok() {
+                continue;
+            }
             operands.clear();
             operands.extend(self.graph.operands(node).iter().map(|o| self.done.get(o).map_or(*o, |d| d.0)));
             if operands.is_empty() {

@@ -4,6 +4,7 @@
 //! two are close, and of full precision where they are not. The logarithm is `log1p(t)` or minus that.
 
 use super::Stabilizer;
+use crate::comparison::Comparison;
 use crate::function::Function;
 use crate::graph::{NodeId, Op};
 use crate::number::Number;
@@ -46,10 +47,14 @@ impl Stabilizer<'_> {
         let is_finite = self.less(t, high);
         let log = if are_exact {
             // The larger and the smaller are of this quotient alone, so that their logarithms are rarely taken.
+            // Of a zero both are infinite.
             let larger = self.graph.function_verbatim(Function::Max, &[a, b]);
+            let zero = self.graph.integer(0);
+            let is_zero = self.graph.intern(Op::Compare(Comparison::Equal), &[zero, smaller]);
+            let is_safe = self.graph.intern(Op::Or, &[is_finite.min(is_zero), is_finite.max(is_zero)]);
             let [larger, smaller] = [larger, smaller].map(|side| self.call(Function::Log, side));
             let far = self.minus(larger, smaller);
-            let size = self.graph.choice_verbatim(is_finite, size, far);
+            let size = self.graph.choice_verbatim(is_safe, size, far);
             let opposite = self.graph.negated_verbatim(size);
             self.graph.choice_verbatim(is_below, opposite, size)
         } else {

@@ -102,6 +102,7 @@ fn the_largest_is_found_where_rounding_differs() {
         "min[k](a[k]/3 + b[k]/7 + c[k])",
         "max[i](v[i+1]/3 - 2*v[i])",
         "mean[n](min[m](sum[k]((a[n,k]/3 - b[m,k])^2)))",
+        "max[i]((v[i+1] - v[i])*(log10(sigmoid(v[i])) - sum[j](h[i,j] + h[i,j]/(1 + v[i]^2))))",
         "loss f(p in (0,1), s in {-1,1}, u[c] in [0,1]) = max[i](u[i] - atan2(sigmoid(u[i] - s), 1 - p))",
     ] {
         let loss = Loss::parse(formula).unwrap();
