@@ -9,6 +9,7 @@
 //! assembler   the instructions of AVX-512 and AVX2 under one name
 //! table       which instruction an operation is
 //! emit        the loops around a trace, and its lines one after the other
+//! pin         registers that keep a value from turn to turn
 //! registers   values in registers, in the frame, and on their way between them
 //! instructions   the instructions for each value
 //! code        memory from which code can be run
@@ -24,6 +25,7 @@ mod code;
 mod emit;
 mod instructions;
 mod pair;
+mod pin;
 mod record;
 mod recorder;
 mod registers;
