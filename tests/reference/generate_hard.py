@@ -259,7 +259,7 @@ group("pseudo-Huber loss", ["loss f(x; delta in (0,inf) = 2) = delta^2*(sqrt(1+(
       lambda x: 4 * (sqrt(1 + (x / 2) * (x / 2)) - 1), each(x=REALS), ["x"])
 group("Charbonnier loss", ["loss f(x, y; eps in (0,inf) = 1e-3) = sqrt((x-y)^2 + eps^2)"], lambda x, y, eps: sqrt((x - y) * (x - y) + eps * eps),
       with_params(each(x=REALS, y=[0.0, 0.5]), eps=[0.001]), ["x"])
-group("Geman-McClure loss", ["x^2/(1+x^2)"], lambda x: x * x / (1 + x * x), each(x=REALS), ["x"])
+group("Geman-McClure loss", ["x^2/(1+x^2)", "1 - 1/(1+x^2)", "1 - 1/(x^2+1)"], lambda x: x * x / (1 + x * x), each(x=REALS), ["x"])
 group("Cauchy loss", ["log(1+x^2)", "log(1 + (x/2)^2) where x = 2*x".replace(" where x = 2*x", "").replace("x/2", "x")], lambda x: log1p(x * x), each(x=REALS), ["x"])
 
 
@@ -274,6 +274,13 @@ group("absolute error", ["l1"], lambda x, y: absolute(x - y), each(x=REALS, y=[0
 def smooth_l1(x, y, beta):
     r = x - y
     return r * r / (2 * beta) if abs(r.v) < beta else absolute(r) - beta / 2
+
+
+def fair(x):
+    return absolute(x) - log1p(absolute(x))
+
+
+group("fair loss", ["|x| - log(1+|x|)", "|x| - log1p(|x|)"], fair, each(x=REALS), ["x"])
 
 
 def huber(x, y, delta):
