@@ -423,7 +423,7 @@ fn divided(
     let common = graph.mul(&powers);
     let inverse = graph.powi(common, -1);
     let mut inside: Vec<(Number, NodeId)> = Vec::with_capacity(group.len());
-    let mut outside: Vec<(Number, NodeId)> = Vec::with_capacity(terms.len() - group.len() + 1);
+    let mut outside: Vec<(Number, NodeId)> = Vec::with_capacity(terms.len() + 1);
     for (at, (coefficient, term)) in terms.iter().enumerate() {
         if group.contains(&at) {
             inside.push((coefficient.clone(), graph.mul(&[*term, inverse])));
