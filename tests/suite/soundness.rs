@@ -209,6 +209,12 @@ fn simplification_refines_random_formulas() {
     check(0..600);
 }
 
+/// What the long run found: a base that is twice in a term of a sum.
+#[test]
+fn what_was_found_stays_right() {
+    check(1_064_318..1_064_319);
+}
+
 /// The long run, for an hour or for as many seconds as `SOAK` says, each fault shown as it is found:
 /// `SOAK=600 cargo test --release --test suite soundness -- --ignored --nocapture`.
 #[test]
