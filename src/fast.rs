@@ -102,6 +102,8 @@ impl<'a, T: Precision> Compiled<'a, T> {
             self.natives = Natives::new::<T>(&self.program, level);
             self.exact = None;
         }
+        // Where there is no batch, an index may stand for it, whose turns are nobody's elements.
+        let progress = if self.data.batch.is_empty() { &|_| {} } else { progress };
         let on = (threads, level);
         let mut natives = &self.natives;
         let mut is_finite = execute(&self.program, natives, self.data, on, &mut self.results, progress);
@@ -125,7 +127,7 @@ impl<'a, T: Precision> Compiled<'a, T> {
     }
 
     /// Bytes of what is stored between passes, and of the blocks of each thread.
-    fn bytes(&self, threads: usize) -> usize {
+    pub fn bytes(&self, threads: usize) -> usize {
         self.program.elements(threads).saturating_mul(size_of::<T>())
     }
 

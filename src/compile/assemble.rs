@@ -1,6 +1,6 @@
 //! A pass as a kernel: its loops, what it reads, its tape, and what becomes of the results.
 
-use super::lower::{Computed, Kind, Lowering, Strided, Wanted, row_major};
+use super::lower::{Computed, Lowering, Strided, Wanted, row_major};
 use super::program::{Bound, Content, Gather, Kernel, Loop, Memory, Mode, Operand, Sink, SinkKind};
 use super::schedule::{Pass, is_folded, is_leaf};
 use super::tape::{Emitter, Expression, Tape};
@@ -193,16 +193,14 @@ impl Lowering<'_> {
 
     /// A result.
     fn result(&self, number: usize, wanted: &Wanted) -> Target {
-        let mut strides = row_major(self.values, &wanted.order);
-        let volume: usize = wanted.order.iter().map(|d| self.values.length(*d)).product();
-        let is_each = wanted.kind == Kind::Each;
-        if is_each {
-            strides.push((BATCH, volume as isize));
-        }
+        let strides = row_major(self.values, &wanted.order);
+        let own = wanted.order.iter().filter(|d| **d != BATCH);
+        let volume = own.map(|d| self.values.length(*d)).product();
+        let strided = Strided { strides, bounds: Vec::new() };
         Target {
             value: wanted.value,
-            memory: Memory::Result(number, if is_each { volume } else { 0 }),
-            strided: Strided { strides, bounds: Vec::new() },
+            memory: Memory::Result(number, strided.along(BATCH) as usize),
+            strided,
             kind: SinkKind::Store { direct: false },
             places: Vec::new(),
             volume,

@@ -5,6 +5,14 @@ use super::value::{BATCH, Binary, Fold, Load, Operation, Place, Source, Space, V
 /// Fewer multiplications than this are not worth a product of matrices.
 const WORTH: usize = 1 << 10;
 
+/// Factors of a product of matrices.
+struct Groups {
+    left: Vec<ValueId>,
+    right: Vec<ValueId>,
+    /// Those that a condition may have kept from mattering.
+    masked: Vec<ValueId>,
+}
+
 impl Values {
     /// The sum of `body` over the dimensions as a product of two matrices, if it is one.
     ///
@@ -25,22 +33,22 @@ impl Values {
             let (a, b) = (self.sum(over, a), self.sum(over, b));
             return Some(if operation == Binary::Add { self.add(a, b) } else { self.subtract(a, b) });
         }
-        let (mut left, mut right) = self.groups(over, body)?;
+        let Groups { mut left, mut right, masked } = self.groups(over, body)?;
         let outside = if over.contains(BATCH) {
             Vec::new()
         } else {
             [self.outside(over, &mut left), self.outside(over, &mut right)].concat()
         };
-        let product = |values: &mut Values, factors: Vec<ValueId>| {
-            let mut factors = factors.into_iter();
-            let first = factors.next()?;
-            Some(factors.fold(first, |a, b| values.multiply(a, b)))
-        };
-        let (left, right) = (product(self, left)?, product(self, right)?);
+        let bare =
+            [&left, &right].into_iter().filter(|side| side.iter().all(|f| self.condition(*f).is_none()));
+        let doubtful: Vec<ValueId> =
+            bare.flatten().chain(&outside).filter(|f| masked.contains(f)).copied().collect();
+        let (left, right) = (self.product_of(left)?, self.product_of(right)?);
         let shared = self.shared_batch(over, &[left, right]);
         if !(self.is_matrix(left, over, shared) && self.is_matrix(right, over, shared)) {
             return None;
         }
+        self.finite.extend(doubtful);
         let sum = self.contract(over, left, right);
         Some(outside.into_iter().fold(sum, |sum, factor| self.multiply(sum, factor)))
     }
@@ -63,24 +71,72 @@ impl Values {
         self.contraction(over, body).unwrap_or_else(|| self.reduce(Fold::Sum(0), over, body))
     }
 
-    /// The factors of `body` in two groups.
-    fn groups(&self, over: Space, body: ValueId) -> Option<(Vec<ValueId>, Vec<ValueId>)> {
-        let mut factors = Vec::new();
-        let mut pending = vec![body];
-        while let Some(value) = pending.pop() {
-            match *self.operation(value) {
-                Operation::Binary(Binary::Multiply, a, b) if a != b => pending.extend([a, b]),
-                _ => factors.push(value),
+    /// The product of factors; what a condition keeps of them is chosen, so that what it leaves out does not matter.
+    fn product_of(&mut self, factors: Vec<ValueId>) -> Option<ValueId> {
+        let (masks, factors): (Vec<ValueId>, Vec<ValueId>) =
+            factors.into_iter().partition(|f| self.condition(*f).is_some());
+        let product = factors.into_iter().reduce(|a, b| self.multiply(a, b));
+        let mut masks = masks.into_iter();
+        let first = product.or_else(|| masks.next())?;
+        Some(masks.fold(first, |product, mask| {
+            let zero = self.constant(0.0);
+            match self.condition(mask) {
+                Some((condition, true)) => self.select(condition, product, zero),
+                Some((condition, false)) => self.select(condition, zero, product),
+                None => product,
             }
+        }))
+    }
+
+    /// The condition of a factor that is 1 where it holds, or where it does not, and 0 elsewhere.
+    fn condition(&self, factor: ValueId) -> Option<(ValueId, bool)> {
+        let Operation::Select(condition, then, otherwise) = *self.operation(factor) else { return None };
+        match (self.as_constant(then), self.as_constant(otherwise)) {
+            (Some(1.0), Some(0.0)) => Some((condition, true)),
+            (Some(0.0), Some(1.0)) => Some((condition, false)),
+            _ => None,
         }
+    }
+
+    /// The factors of `body` in two groups. Of a product under a condition that is else 0, the condition is a factor.
+    fn groups(&mut self, over: Space, body: ValueId) -> Option<Groups> {
         let space = self.space(body);
         if self.volume(space.without(Space::of(BATCH))) < WORTH {
             return None;
         }
+        let (mut factors, mut masked) = (Vec::new(), Vec::new());
+        let mut pending = vec![(body, false)];
+        while let Some((value, is_masked)) = pending.pop() {
+            match *self.operation(value) {
+                Operation::Binary(Binary::Multiply, a, b) if a != b => {
+                    pending.extend([(a, is_masked), (b, is_masked)]);
+                }
+                Operation::Select(condition, then, otherwise) if !self.is_exact => {
+                    let [one, zero] = [1.0, 0.0].map(|c| self.constant(c));
+                    let is_product =
+                        |v| matches!(*self.operation(v), Operation::Binary(Binary::Multiply, a, b) if a != b);
+                    if otherwise == zero && is_product(then) {
+                        factors.push(self.select(condition, one, zero));
+                        pending.push((then, true));
+                    } else if then == zero && is_product(otherwise) {
+                        factors.push(self.select(condition, zero, one));
+                        pending.push((otherwise, true));
+                    } else {
+                        factors.push(value);
+                    }
+                }
+                _ => factors.push(value),
+            }
+            if is_masked && factors.last() == Some(&value) {
+                masked.push(value);
+            }
+        }
+        let groups = |(left, right)| Groups { left, right, masked };
         // The batch belongs to one group, or each of its elements has a product of its own.
         let both = self.shared_batch(over, &factors);
         self.split(over, &factors, Space::POINT)
             .or_else(|| (both != Space::POINT).then(|| self.split(over, &factors, both)).flatten())
+            .map(groups)
     }
 
     /// The factors in two groups with no dimension in common but those summed over and those shared.

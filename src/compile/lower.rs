@@ -1,8 +1,8 @@
 //! From passes to kernels: where values stand in memory, in which order loops run, and what blocks read.
 
 use super::guard::Guards;
-use super::program::{Content, Kernel, Memory, Output, OutputKind, Program};
-use super::schedule::{Root, Schedule, is_folded, is_leaf};
+use super::program::{Content, Kernel, Memory, Output, OutputKind, Program, Total};
+use super::schedule::{Root, Schedule, Stage, is_folded, is_leaf};
 use super::value::{BATCH, Dimension, Load, Operation, Place, Source, Space, ValueId, Values};
 use crate::graph::Map;
 
@@ -29,9 +29,10 @@ const SPLIT_FROM: usize = 1 << 15;
 /// How many chunks the batch is cut into, where it is long enough.
 const CHUNKS: usize = 64;
 
-/// A result: its dimensions in the order of its elements, and whether it is a sum over the batch.
+/// A result: its dimensions in the order of its elements, and what becomes of the batch.
 pub(super) struct Wanted {
     pub value: ValueId,
+    /// With the batch, if it has an array for each of its elements.
     pub order: Vec<Dimension>,
     pub kind: Kind,
     /// By what a sum over the batch is divided.
@@ -120,13 +121,17 @@ pub(super) fn lower(
     lowering.rank_dimensions(wanted);
     lowering.order_matrices();
     let mut results: Vec<Output> = Vec::new();
-    for (_, stored, _) in &schedule.passes {
-        for value in stored {
-            lowering.give_memory(*value);
+    let mut totals: Vec<Total> = Vec::new();
+    for value in schedule.passes.iter().flat_map(|(_, stored, _)| stored) {
+        lowering.give_memory(*value);
+        let placed = &lowering.placed[value];
+        if let Memory::Total(start) = placed.memory {
+            totals.push(Total { start, lost: start + placed.lost, length: placed.lost });
         }
     }
     for result in wanted {
-        let length = result.order.iter().map(|d| values.length(*d)).product();
+        let own = result.order.iter().filter(|d| **d != BATCH);
+        let length = own.map(|d| values.length(*d)).product();
         let kind = match result.kind {
             Kind::Each => OutputKind::Each,
             Kind::Once => OutputKind::Once,
@@ -143,10 +148,14 @@ pub(super) fn lower(
         };
         results.push(Output { length, kind, divisor: result.divisor });
     }
-    let (mut shared, mut each): (Vec<Kernel>, Vec<Kernel>) = (Vec::new(), Vec::new());
+    let [mut shared, mut each, mut after]: [Vec<Kernel>; 3] = Default::default();
     for (pass, stored, of_results) in &schedule.passes {
         let kernel = lowering.kernel(pass, stored, of_results, wanted);
-        if pass.each { each.push(kernel) } else { shared.push(kernel) }
+        match pass.stage {
+            Stage::Before => shared.push(kernel),
+            Stage::Each => each.push(kernel),
+            Stage::After => after.push(kernel),
+        }
     }
     let batch = values.length(BATCH);
     let [shared_length, tile_length, total_length] = lowering.lengths;
@@ -174,7 +183,9 @@ pub(super) fn lower(
         batch,
         shared,
         each,
+        after,
         results,
+        totals,
         shared_length,
         tile_length,
         total_length,
@@ -202,7 +213,7 @@ impl Lowering<'_> {
             if let Operation::Load(load) = self.values.operation(ValueId(at))
                 && let Source::Input(input) = load.source
             {
-                let shape = (self.inputs)(input);
+                let shape = self.shape(input, load);
                 let mut stride = 1_isize;
                 for ((_, place), length) in load.axes.iter().zip(&shape).rev() {
                     if let Place::Affine(_, terms) = place {
@@ -225,8 +236,7 @@ impl Lowering<'_> {
 
     fn give_memory(&mut self, value: ValueId) {
         let space = self.values.space(value);
-        let is_batch_sum = matches!(self.values.operation(value),
-            Operation::Reduce(_, over, _) | Operation::Contract(over, ..) if over.contains(BATCH));
+        let is_batch_sum = self.values.is_batch_sum(value);
         let plain = || self.ordered(space.without(Space::of(BATCH)));
         let inner = self.orders.get(&value).cloned().unwrap_or_else(plain);
         let mut strides = row_major(self.values, &inner);
@@ -240,7 +250,7 @@ impl Lowering<'_> {
         } else if space.contains(BATCH) {
             (1, Memory::Tile)
         } else {
-            (0, Memory::Shared)
+            (0, |at| Memory::Shared(at, 0))
         };
         if space.contains(BATCH) {
             // Tiles hold all totals and then all that was lost.
@@ -256,17 +266,24 @@ impl Lowering<'_> {
         self.placed.insert(value, Placed { memory: memory(at), strides, lost: volume });
     }
 
+    /// The shape of an input, without the axis whose index stands for the batch.
+    fn shape(&self, input: u32, load: &Load) -> Vec<usize> {
+        let mut shape = (self.inputs)(input);
+        shape.drain(..shape.len() - load.axes.len());
+        shape
+    }
+
     /// How a load reads memory: where it begins, and its strides.
     pub(super) fn reading(&self, load: &Load) -> (Memory, isize, Strided, Vec<Computed>) {
-        let (memory, steps, batch_step) = match load.source {
+        let (mut memory, steps, batch_step) = match load.source {
             Source::Input(input) => {
-                let shape = (self.inputs)(input);
+                let shape = self.shape(input, load);
                 let mut steps = vec![1_isize; shape.len()];
                 for at in (1..shape.len()).rev() {
                     steps[at - 1] = steps[at] * shape[at] as isize;
                 }
                 let size: usize = shape.iter().product();
-                (Memory::Input(input, if load.batched { size } else { 0 }), steps, size as isize)
+                (Memory::Input(input, 0), steps, size as isize)
             }
             Source::Value(value) => {
                 let placed = &self.placed[&value];
@@ -297,6 +314,9 @@ impl Lowering<'_> {
                 Place::Value(value) => computed.push((*value, *length, step)),
             }
         }
+        if let Memory::Input(_, size) | Memory::Shared(_, size) = &mut memory {
+            *size = strided.along(BATCH) as usize;
+        }
         (memory, offset, strided, computed)
     }
 
@@ -323,7 +343,8 @@ impl Lowering<'_> {
             Operation::Index(dimension) => {
                 let mut strided = Strided::default();
                 strided.add(*dimension, 1);
-                (Content::Index(self.values.extents[dimension.0 as usize].low), strided)
+                let low = self.values.extents[dimension.0 as usize].low;
+                (Content::Index(low, strided.along(BATCH)), strided)
             }
             _ => self.operand_at(value),
         }
@@ -368,8 +389,7 @@ pub(super) fn roots(values: &Values, wanted: &[Wanted]) -> Vec<Root> {
         .map(|result| {
             let own = result.order.iter().fold(Space::POINT, |space, d| space.with(*d));
             let space = match result.kind {
-                Kind::Each => Some(own.with(BATCH)),
-                Kind::Once => Some(own),
+                Kind::Each | Kind::Once => Some(own),
                 Kind::Total => None,
             };
             debug_assert!(space.is_none_or(|s| values.space(result.value).without(s) == Space::POINT));

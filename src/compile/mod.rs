@@ -7,6 +7,7 @@
 //! lower       where values stand in memory; passes -> kernels
 //! assemble    a pass as a kernel: loops, what a block reads and writes
 //! guard       loads beside an edge that conditions keep from mattering
+//! stream      an index that takes the place of the batch, so that pairs need not be stored
 //! contract, scatter, matrix    sums that are products of matrices, or that add to places that data tell
 //! tape, context, slots         expressions -> chains of simple operations, functions between them
 //! program     what is executed
@@ -26,6 +27,7 @@ mod reduction;
 mod scatter;
 mod schedule;
 mod slots;
+mod stream;
 mod tape;
 mod translate;
 pub(crate) mod value;
@@ -39,7 +41,7 @@ use crate::real::Real;
 use lower::{Kind, Wanted};
 use schedule::schedule;
 use translate::Translator;
-use value::{BATCH, Space};
+use value::{BATCH, Space, ValueId};
 
 /// An output, and by what its sum over the batch, or each of its elements, is divided.
 pub(crate) struct Scaled<'a> {
@@ -49,8 +51,9 @@ pub(crate) struct Scaled<'a> {
 
 /// Compiles `outputs` for data of these shapes.
 ///
-/// Unless `is_exact`, a division of many by one is a multiplication by its reciprocal. Further results then count where
-/// that is too near the ends of the range for it; if one is not 0, an exact program is to be run.
+/// Unless `is_exact`, a division of many by one is a multiplication by its reciprocal, and what a condition leaves out
+/// of a product of matrices is multiplied by 0. Further results then count where something is too near the ends of the
+/// range for it; if one is not 0, an exact program is to be run.
 ///
 /// `None` where the program would have more dimensions than fit.
 ///
@@ -66,22 +69,19 @@ pub(crate) fn compile<T: Real>(
     translator.values.is_exact = is_exact;
     let mut wanted: Vec<Wanted> = Vec::with_capacity(outputs.len());
     for Scaled { output, divisor } in outputs {
-        let scope = translator.best_scope(output.computed, &output.indices)?;
-        let value = translator.value(output.computed, &scope)?;
+        let (value, mut order) = translator.output(output)?;
         if translator.is_too_large {
             return Ok(None);
         }
-        let order = output
-            .indices
-            .iter()
-            .map(|index| scope.iter().find(|s| s.0 == *index).map_or(BATCH, |s| s.1.dimension()))
-            .collect();
         let values = &mut translator.values;
         let factor = values.constant(1.0 / divisor);
         let is_batched = values.space(value).contains(BATCH);
         let (value, kind) = match output.batch {
             Batch::Each if data.batch.is_empty() => (values.multiply(factor, value), Kind::Once),
-            Batch::Each => (values.multiply(factor, value), Kind::Each),
+            Batch::Each => {
+                order.insert(0, BATCH);
+                (values.multiply(factor, value), Kind::Each)
+            }
             // What is the same for each batch element is counted, or averaged, at once.
             Batch::Mean if !is_batched && data.batch_length() > 0 => (value, Kind::Once),
             Batch::Mean => (values.sum_over_batch(Space::POINT, value), Kind::Total),
@@ -93,9 +93,25 @@ pub(crate) fn compile<T: Real>(
         };
         wanted.push(Wanted { value, order, kind, divisor: *divisor });
     }
-    for divisor in translator.values.divisors.clone() {
-        let values = &mut translator.values;
-        let flag = values.is_extreme(divisor);
+    let ranges = translator.ranges();
+    let Some(program) = finish(translator, wanted, data) else { return Ok(None) };
+    let streamed = stream::streamed(graph, outputs, data, is_exact, &program, &ranges)?;
+    Ok(Some(streamed.unwrap_or(program)))
+}
+
+/// Schedules and lowers what is wanted.
+fn finish<T: Real>(
+    mut translator: Translator<T>,
+    mut wanted: Vec<Wanted>,
+    data: &Data<T>,
+) -> Option<Program> {
+    let values = &mut translator.values;
+    let divisors = values.divisors.clone().into_iter().map(|divisor| values.is_extreme(divisor));
+    let mut flags: Vec<ValueId> = divisors.collect();
+    values.finite.sort_unstable();
+    values.finite.dedup();
+    flags.extend(values.finite.clone().into_iter().map(|factor| values.is_not_finite(factor)));
+    for flag in flags {
         let space = values.space(flag);
         let (value, kind) = if space.contains(BATCH) {
             (values.sum_over_batch(space, flag), Kind::Total)
@@ -104,10 +120,9 @@ pub(crate) fn compile<T: Real>(
         };
         wanted.push(Wanted { value, order: Vec::new(), kind, divisor: 1.0 });
     }
-    let values = &translator.values;
     let roots = lower::roots(values, &wanted);
     let schedule = schedule(values, &roots);
     let shape =
         |input: u32| data.own_shape(crate::graph::VariableId(input)).map_or_else(Vec::new, <[usize]>::to_vec);
-    Ok(lower::lower(values, &schedule, &wanted, &shape, size_of::<T>()))
+    lower::lower(values, &schedule, &wanted, &shape, size_of::<T>())
 }

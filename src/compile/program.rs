@@ -12,7 +12,10 @@ pub(crate) struct Program {
     pub shared: Vec<Kernel>,
     /// What is done for each tile of the batch.
     pub each: Vec<Kernel>,
+    /// What depends on sums over the batch, done once.
+    pub after: Vec<Kernel>,
     pub results: Vec<Output>,
+    pub totals: Vec<Total>,
     /// Elements of stored values that do not depend on the batch.
     pub shared_length: usize,
     /// Elements of stored values for one batch element.
@@ -30,14 +33,27 @@ pub(crate) struct Program {
 }
 
 impl Program {
+    /// All kernels, in the order in which they run.
+    pub fn kernels(&self) -> impl Iterator<Item = &Kernel> {
+        self.shared.iter().chain(&self.each).chain(&self.after)
+    }
+
     /// Elements of what is stored between passes, and of the blocks of each thread.
     pub fn elements(&self, threads: usize) -> usize {
-        let kernels = self.shared.iter().chain(&self.each);
-        let blocks = kernels.map(|k| (k.operands.len() + k.slots).saturating_mul(k.block)).max().unwrap_or(0);
+        let blocks =
+            self.kernels().map(|k| (k.operands.len() + k.slots).saturating_mul(k.block)).max().unwrap_or(0);
         let tile = self.tile_length.saturating_mul(self.tile);
         let own = tile.saturating_add(blocks).saturating_add(self.total_length);
         self.shared_length.saturating_add(own.saturating_mul(threads))
     }
+}
+
+/// A sum over the batch: where it begins, where what rounding lost does, and how many elements it has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Total {
+    pub start: usize,
+    pub lost: usize,
+    pub length: usize,
 }
 
 /// One result.
@@ -64,13 +80,13 @@ pub(crate) enum OutputKind {
 /// Memory that kernels read and write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Memory {
-    /// A variable, and how many elements it has for each batch element; 0 where the batch shares it.
+    /// A variable, and how far it is from one batch element to the next; 0 where the batch shares it.
     Input(u32, usize),
-    /// Computed once, from there on.
-    Shared(usize),
+    /// Computed once, from there on, and how far it is from one batch element to the next, as of an input.
+    Shared(usize, usize),
     /// Computed for each tile, from there on times the batch elements of a tile.
     Tile(usize),
-    /// A result, and how many elements it has for each batch element; 0 where the batch shares it.
+    /// A result, and how far it is from one batch element to the next; 0 where the batch shares it.
     Result(usize, usize),
     /// A sum over the batch.
     Total(usize),
@@ -147,8 +163,8 @@ pub(crate) struct Operand {
 pub(crate) enum Content {
     /// An element of memory, the first at that offset. Positions that may be outside are checked.
     Memory(Memory, isize, Vec<Bound>),
-    /// The value of an index.
-    Index(i64),
+    /// The value of an index: the first, and how much more it is for the next batch element.
+    Index(i64, isize),
     /// A constant of the program.
     Constant(usize),
 }

@@ -77,6 +77,13 @@ impl Values {
         self.junction(false, small, large)
     }
 
+    /// 1 where the value is infinite or NaN, else 0.
+    pub fn is_not_finite(&mut self, value: ValueId) -> ValueId {
+        let (difference, zero) = (self.subtract(value, value), self.constant(0.0));
+        let is_finite = self.binary(Binary::Equal, difference, zero);
+        self.not(is_finite)
+    }
+
     /// The least and the greatest value of `first + c1*d1 + …`.
     pub fn reach(&self, first: i64, terms: &[(Dimension, i64)]) -> (i64, i64) {
         let (mut least, mut most) = (first, first);

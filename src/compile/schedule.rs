@@ -14,11 +14,21 @@ const DEAR: u32 = 8;
 /// The most elements, for one batch element, of a value that is stored only to save computation.
 const SAVING_LIMIT: usize = 1 << 16;
 
+/// When a pass runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// Once, before the batch.
+    Before,
+    /// For each tile of the batch.
+    Each,
+    /// Once, when sums over the batch are known.
+    After,
+}
+
 /// Which pass: passes run in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Pass {
-    /// Whether it is done for each tile of the batch.
-    pub each: bool,
+    pub stage: Stage,
     pub level: u32,
     pub space: Space,
     /// The pass is needed only where this value is 0.
@@ -66,6 +76,7 @@ struct Scheduler<'a> {
     levels: Vec<u32>,
     costs: Vec<u32>,
     guards: Vec<Option<ValueId>>,
+    is_after: Vec<bool>,
     passes: BTreeMap<Pass, (Vec<ValueId>, Vec<usize>)>,
 }
 
@@ -78,9 +89,11 @@ pub(super) fn schedule(values: &Values, roots: &[Root]) -> Schedule {
         levels: vec![0; count],
         costs: vec![0; count],
         guards: vec![None; count],
+        is_after: Vec::new(),
         passes: BTreeMap::new(),
     };
     let needed = scheduler.mark(roots);
+    scheduler.is_after = values.after_batch(&needed);
     for value in &needed {
         scheduler.place(*value);
     }
@@ -90,7 +103,7 @@ pub(super) fn schedule(values: &Values, roots: &[Root]) -> Schedule {
             scheduler.need_stored(root.value);
         }
         let level = scheduler.available(root.value, space);
-        let pass = Pass { each: space.contains(BATCH), level, space, guard: None };
+        let pass = Pass { stage: scheduler.stage(root.value, space), level, space, guard: None };
         scheduler.passes.entry(pass).or_default().1.push(at);
     }
     for value in &needed {
@@ -197,7 +210,18 @@ impl Scheduler<'_> {
     fn pass_of(&self, value: ValueId) -> Pass {
         let space = self.space_of(value);
         let guard = if is_folded(self.values, value) { self.guards[value.position()] } else { None };
-        Pass { each: space.contains(BATCH), level: self.levels[value.position()], space, guard }
+        Pass { stage: self.stage(value, space), level: self.levels[value.position()], space, guard }
+    }
+
+    /// When a pass over `space` can compute the value, or store it.
+    fn stage(&self, value: ValueId, space: Space) -> Stage {
+        if space.contains(BATCH) {
+            Stage::Each
+        } else if self.is_after[value.position()] || self.values.is_batch_sum(value) {
+            Stage::After
+        } else {
+            Stage::Before
+        }
     }
 
     /// Works out the level and the cost of a value, and which of its operands are stored.

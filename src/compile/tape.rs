@@ -251,6 +251,8 @@ impl<'a> Emitter<'a> {
                 }
                 all
             }
+            // Both operands are read, unless it is a square.
+            Operation::Binary(operation, a, b) if a == b && operation != Binary::Multiply => Vec::new(),
             _ => self.reads(value),
         }
     }

@@ -3,7 +3,7 @@
 use super::value::{BATCH, Binary, Dimension, Extent, Load, Place, Source, Space, Unary, ValueId, Values};
 use crate::comparison::Comparison;
 use crate::diagnostic::Diagnostic;
-use crate::evaluate::{Data, Position, affine};
+use crate::evaluate::{Data, Output, Position, affine};
 use crate::function::Function;
 use crate::graph::{Graph, IndexId, Map, NodeId, Op, Range};
 use crate::number::Number;
@@ -44,22 +44,36 @@ pub(super) struct Translator<'a, T> {
     known: Map<(NodeId, Scope), ValueId>,
     /// Whether there were more dimensions than fit.
     pub is_too_large: bool,
+    /// Whether an array is read elsewhere than at the element of the batch that is at work.
+    pub reads_elsewhere: bool,
 }
 
 impl<'a, T: Real> Translator<'a, T> {
     pub fn new(graph: &'a Graph, data: &'a Data<T>) -> Self {
+        let batch = Extent { low: 0, length: data.batch_length() };
+        Translator::with_batch(graph, data, batch, None)
+    }
+
+    /// The first index of `range` takes the place of the batch, where the data have none.
+    pub fn streaming(graph: &'a Graph, data: &'a Data<T>, range: Range) -> Result<Self, Diagnostic> {
+        let (low, length) = data.extents.bounds(graph, range)?;
+        Ok(Translator::with_batch(graph, data, Extent { low, length }, Some((range, 0))))
+    }
+
+    fn with_batch(graph: &'a Graph, data: &'a Data<T>, batch: Extent, named: Option<(Range, usize)>) -> Self {
         let mut values = Values::default();
         let least = (T::min_positive_value() / T::epsilon()).to_double();
         values.squares = (least, T::max_value().to_double() / 4.0);
-        values.extents.push(Extent { low: 0, length: data.batch_length() });
+        values.extents.push(batch);
         Translator {
             graph,
             data,
             values,
-            named: Map::default(),
-            ranges: vec![None],
+            named: named.into_iter().map(|named| (named, BATCH)).collect(),
+            ranges: vec![named],
             known: Map::default(),
             is_too_large: false,
+            reads_elsewhere: false,
         }
     }
 
@@ -78,6 +92,20 @@ impl<'a, T: Real> Translator<'a, T> {
         self.values.extents.push(Extent { low, length });
         self.named.insert((range, ordinal), dimension);
         Ok(dimension)
+    }
+
+    /// The value of an output, and the dimensions of its indices.
+    pub fn output(&mut self, output: &Output) -> Result<(ValueId, Vec<Dimension>), Diagnostic> {
+        let scope = self.best_scope(output.computed, &output.indices)?;
+        let value = self.value(output.computed, &scope)?;
+        let dimension =
+            |index: &IndexId| scope.iter().find(|s| s.0 == *index).map_or(BATCH, |s| s.1.dimension());
+        Ok((value, output.indices.iter().map(dimension).collect()))
+    }
+
+    /// The ranges of indices that dimensions stand for, without repetition, in the order in which they were met.
+    pub fn ranges(&self) -> Vec<Range> {
+        self.ranges.iter().flatten().filter(|named| named.1 == 0).map(|named| named.0).collect()
     }
 
     /// The scope of an output with these indices.
@@ -182,7 +210,7 @@ impl<'a, T: Real> Translator<'a, T> {
                 if let Some(inner) = self.inlined(list, operands, scope) {
                     return Ok(vec![(operands[0], inner)]);
                 }
-                let array = self.inner_scope(&Vec::new(), list)?;
+                let array = self.array_scope(list, &operands[1..], scope)?;
                 let computed = operands[1..].iter().filter(|o| affine(self.graph, self.data, **o).is_none());
                 std::iter::once((operands[0], array)).chain(computed.map(|o| (*o, scope.clone()))).collect()
             }
@@ -291,12 +319,20 @@ impl<'a, T: Real> Translator<'a, T> {
             return self.values.constant(value.to_double());
         }
         let Some(shape) = self.data.own_shape(variable) else { return self.values.constant(f64::NAN) };
-        let axes = shape
+        let mut axes: Vec<(usize, Place)> = shape
             .iter()
             .zip(operands)
             .map(|(length, operand)| (*length, self.place(*operand, 0, scope)))
             .collect();
-        let batched = self.data.is_batched(variable);
+        let mut batched = self.data.is_batched(variable);
+        if let Some((length, place)) = axes.first()
+            && *length == self.values.length(BATCH)
+            && *place == Place::Affine(0, vec![(BATCH, 1)])
+        {
+            // The index that stands for the batch.
+            axes.remove(0);
+            batched = true;
+        }
         let source = Source::Input(variable.position() as u32);
         self.values.load(Load { source, batched, axes, along: Vec::new() })
     }
@@ -310,7 +346,7 @@ impl<'a, T: Real> Translator<'a, T> {
         if let Some(inner) = self.inlined(list, operands, scope) {
             return Ok(self.of(operands[0], &inner));
         }
-        let inner = self.inner_scope(&Vec::new(), list)?;
+        let inner = self.array_scope(list, &operands[1..], scope)?;
         let array = self.of(operands[0], &inner);
         let (mut axes, mut along) = (Vec::new(), Vec::new());
         for (index, operand) in self.graph.bound_indices(list).iter().zip(&operands[1..]) {
@@ -318,7 +354,9 @@ impl<'a, T: Real> Translator<'a, T> {
             let dimension = &spot.dimension();
             let extent = self.values.extents[dimension.0 as usize];
             let place = self.place(*operand, extent.low, scope);
-            if self.values.space(array).contains(*dimension) {
+            if *dimension == BATCH {
+                self.reads_elsewhere |= place != Place::Affine(0, vec![(BATCH, 1)]);
+            } else if self.values.space(array).contains(*dimension) {
                 axes.push((extent.length, place));
                 along.push(*dimension);
             }
@@ -329,6 +367,40 @@ impl<'a, T: Real> Translator<'a, T> {
         let batched = self.values.space(array).contains(BATCH);
         let source = Source::Value(array);
         Ok(self.values.load(Load { source, batched, axes, along }))
+    }
+
+    /// The scope of an array that is stored: where an index stands for the batch, its indices are those at which it is
+    /// read, so that other elements of the batch are not.
+    fn array_scope(
+        &mut self,
+        list: crate::graph::IndexListId,
+        positions: &[NodeId],
+        scope: &Scope,
+    ) -> Result<Scope, Diagnostic> {
+        if self.ranges[0].is_none() {
+            return self.inner_scope(&Vec::new(), list);
+        }
+        let mut inner: Scope = Vec::new();
+        for (index, position) in self.graph.bound_indices(list).to_vec().into_iter().zip(positions) {
+            let range = self.graph.range(index);
+            let of_range =
+                |d: &Dimension| self.ranges[usize::from(d.0)].is_some_and(|named| named.0 == range);
+            match affine(self.graph, self.data, *position) {
+                Some(Position::Affine { constant: 0, terms })
+                    if let [(outer, 1)] = terms.as_slice()
+                        && let Some((_, spot)) = scope.iter().find(|s| s.0 == *outer)
+                        && let [(dimension, 1)] = spot.terms.as_slice()
+                        && *spot == self.spot(*dimension)
+                        && of_range(dimension)
+                        && inner.iter().all(|(_, known)| known != spot) =>
+                {
+                    inner.push((index, spot.clone()));
+                    inner.sort_unstable();
+                }
+                _ => self.bind(&mut inner, index)?,
+            }
+        }
+        Ok(inner)
     }
 
     /// The scope in which an array is its element at these positions, where it is cheaper to work it out than to store

@@ -176,6 +176,8 @@ pub(crate) struct Values {
     pub is_exact: bool,
     /// Values whose reciprocals are used, unless `is_exact`.
     pub divisors: Vec<ValueId>,
+    /// Values that are multiplied by 0 where they should not matter, unless `is_exact`.
+    pub finite: Vec<ValueId>,
     /// Between these a sum of squares has all its digits.
     pub squares: (f64, f64),
     pub rescues: Vec<(ValueId, ValueId)>,

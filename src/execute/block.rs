@@ -153,9 +153,8 @@ pub(super) fn operands<L: Lanes>(
                     workspace.registers[at] = own;
                 }
             }
-            Content::Index(low) => {
-                let first =
-                    *low as isize + workspace.offsets[at] + within(kernel, &operand.strides, (row, from));
+            Content::Index(..) => {
+                let first = workspace.offsets[at] + within(kernel, &operand.strides, (row, from));
                 let wanted = Some((first, shape.rows, shape.run));
                 if workspace.numbered[at] != wanted {
                     number(lanes, operand, first, own, shape, kernel.has_rows);

@@ -1,6 +1,7 @@
 //! Reductions of blocks. Sums keep what rounding loses (Knuth, The Art of Computer Programming 4.2.2).
 
 use super::block::Shape;
+use crate::compile::program::Total;
 use crate::compile::value::Fold;
 use crate::vector::lanes::MOST_LANES;
 use crate::vector::{Lanes, Precision};
@@ -112,6 +113,17 @@ pub(super) fn add_all<T: Precision>(totals: &mut [T], part: &[T], lost: usize, l
     for ((total, lost), (value, rest)) in rounded.zip(part[..length].iter().zip(&part[lost..])) {
         add_to(total, lost, *value);
         *lost = *lost + *rest;
+    }
+}
+
+/// Adds to sums over the batch what rounding lost of them.
+pub(super) fn settle<T: Precision>(totals: &mut [T], of: Total) {
+    let (sums, losts) = totals.split_at_mut(of.lost);
+    for (sum, lost) in sums[of.start..][..of.length].iter_mut().zip(&mut losts[..of.length]) {
+        if sum.is_finite() {
+            *sum = *sum + *lost;
+        }
+        *lost = T::zero();
     }
 }
 

@@ -176,7 +176,8 @@ fn start_registers<L: Lanes>(
     for (at, operand) in kernel.operands.iter().enumerate() {
         workspace.offsets[at] = match operand.content {
             Content::Memory(_, offset, _) => offset,
-            _ => 0,
+            Content::Index(low, step) => low as isize + step * start as isize,
+            Content::Constant(_) => 0,
         };
         workspace.numbered[at] = None;
         let own = at * workspace.register;
@@ -187,7 +188,7 @@ fn start_registers<L: Lanes>(
                 workspace.blocks[own..own + L::WIDTH].fill(value);
             }
             Content::Memory(memory, ..) => workspace.starts[at] = address(bases, memory, start, tile),
-            Content::Index(_) => {}
+            Content::Index(..) => {}
         }
     }
     for slot in operand_count..operand_count + kernel.slots {
@@ -238,7 +239,7 @@ pub(super) fn begin_sinks<T: Precision>(kernel: &Kernel, bases: &Bases<T>, tile:
         };
         let length = match sink.memory {
             Memory::Tile(_) => volume * count,
-            Memory::Shared(_) => volume,
+            Memory::Shared(..) => volume,
             _ => continue,
         };
         // SAFETY: so many elements are the sink's own.
@@ -257,7 +258,7 @@ pub(super) fn end_sinks<T: Precision>(kernel: &Kernel, bases: &Bases<T>, tile: u
         let SinkKind::Fold(Fold::Sum(_), volume) = sink.kind else { continue };
         let length = match sink.memory {
             Memory::Tile(_) => volume * count,
-            Memory::Shared(_) => volume,
+            Memory::Shared(..) => volume,
             _ => continue,
         };
         let total = address(bases, sink.memory, 0, tile);

@@ -31,13 +31,14 @@ mod transfer;
 mod workspace;
 
 use crate::compile::Program;
-use crate::compile::program::{Kernel, OutputKind};
+use crate::compile::program::{Kernel, OutputKind, Total};
 use crate::evaluate::Data;
 use crate::graph::VariableId;
 use crate::native::{Native, Natives};
 use crate::vector::{Lanes, Level, Precision, Vectorized};
 pub(crate) use buffer::Buffer;
 use kernel::Part;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use workspace::Workspace;
@@ -98,11 +99,11 @@ pub(crate) fn execute<T: Precision>(
     let is_finite = bases.is_finite.clone();
     let constants: Vec<T> = program.constants.iter().map(|c| T::from_double(*c)).collect();
     let workspaces = Mutex::new(Vec::new());
-    if !program.shared.is_empty() {
-        let kernels = (&program.shared[..], &natives.shared[..]);
-        split::run((program, natives), kernels, &bases, &constants, (0, 1), (threads, level), &workspaces);
-    }
-    if program.is_split {
+    let split = |kernels: (&[Kernel], &[Option<Native>]), bases: &Bases<T>, tile: (usize, usize)| {
+        split::run((program, natives), kernels, bases, &constants, tile, (threads, level), &workspaces);
+    };
+    split((&program.shared, &natives.shared), &bases, (0, 1));
+    let mut totals = if program.is_split {
         let mut tile = Buffer::unset(program.tile_length * program.tile + MARGIN);
         let mut totals = Buffer::zeros(program.total_length);
         let mut bases = bases.clone();
@@ -110,29 +111,41 @@ pub(crate) fn execute<T: Precision>(
         let mut start = 0;
         while start < program.batch {
             let count = program.tile.min(program.batch - start);
-            split::run(
-                (program, natives),
-                (&program.each, &natives.each),
-                &bases,
-                &constants,
-                (start, count),
-                (threads, level),
-                &workspaces,
-            );
+            split((&program.each, &natives.each), &bases, (start, count));
             progress(count);
             start += count;
         }
-        finish(program, results, &totals);
-        return is_finite.load(Ordering::Relaxed);
+        totals
+    } else {
+        by_chunks((program, natives), &bases, &constants, (threads, level), progress)
+    };
+    if !program.after.is_empty() {
+        program.totals.iter().for_each(|total| fold::settle(&mut totals, *total));
+        let mut bases = bases.clone();
+        bases.totals = totals.as_mut_ptr();
+        split((&program.after, &natives.after), &bases, (0, 1));
     }
+    finish(program, results, &totals);
+    is_finite.load(Ordering::Relaxed)
+}
+
+/// Runs what is done for each tile of the batch, chunk by chunk, and gives the sums over the batch.
+fn by_chunks<T: Precision>(
+    (program, natives): (&Program, &Natives),
+    bases: &Bases<T>,
+    constants: &[T],
+    (threads, level): (usize, Level),
+    progress: &(dyn Fn(usize) + Sync),
+) -> Buffer<T> {
     let count = if program.each.is_empty() { 0 } else { program.batch.div_ceil(program.chunk) };
-    let partial: Mutex<Vec<(usize, Buffer<T>)>> = Mutex::new(Vec::with_capacity(count));
+    let sums = Mutex::new(Sums::new(program));
     let owners: Mutex<Vec<Own<T>>> = Mutex::new(Vec::new());
     in_parallel(count, threads, &|chunk| {
         let own = owners.lock().ok().and_then(|mut all| all.pop());
-        let mut own = own.unwrap_or_else(|| Own::new(program, natives, &constants));
+        let mut own = own.unwrap_or_else(|| Own::new(program, natives, constants));
         let mut bases = bases.clone();
-        let mut totals = Buffer::zeros(program.total_length);
+        let spare = sums.lock().ok().and_then(|mut sums| sums.spare.pop());
+        let mut totals = spare.unwrap_or_else(|| Buffer::zeros(program.total_length));
         (bases.tile, bases.totals) = (own.tile.as_mut_ptr(), totals.as_mut_ptr());
         let start = chunk * program.chunk;
         let end = program.batch.min(start + program.chunk);
@@ -148,26 +161,50 @@ pub(crate) fn execute<T: Precision>(
             part: None,
         });
         progress(end - start);
-        if let Ok(mut partial) = partial.lock() {
-            partial.push((chunk, totals));
+        if let Ok(mut sums) = sums.lock() {
+            sums.add(chunk, totals);
         }
         if let Ok(mut all) = owners.lock() {
             all.push(own);
         }
     });
-    let mut partial = partial.into_inner().unwrap_or_default();
-    partial.sort_unstable_by_key(|p| p.0);
-    let mut partial = partial.into_iter().map(|p| p.1);
-    let mut totals = partial.next().unwrap_or_else(|| Buffer::zeros(program.total_length));
-    for part in partial {
-        for output in &program.results {
-            if let OutputKind::Total { start, lost, .. } = output.kind {
-                fold::add_all(&mut totals[start..], &part[start..], lost - start, output.length);
+    let sums = sums.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    sums.total.unwrap_or_else(|| Buffer::zeros(program.total_length))
+}
+
+/// Sums over the batch, which are added in the order of the chunks.
+struct Sums<'a, T> {
+    program: &'a Program,
+    /// Of the chunks before `next`.
+    total: Option<Buffer<T>>,
+    next: usize,
+    /// Of chunks that were done before their turn.
+    early: BTreeMap<usize, Buffer<T>>,
+    /// Zeros, to be used again.
+    spare: Vec<Buffer<T>>,
+}
+
+impl<'a, T: Precision> Sums<'a, T> {
+    fn new(program: &'a Program) -> Self {
+        Sums { program, total: None, next: 0, early: BTreeMap::new(), spare: Vec::new() }
+    }
+
+    /// Takes the sums of a chunk.
+    fn add(&mut self, chunk: usize, sums: Buffer<T>) {
+        self.early.insert(chunk, sums);
+        while let Some(mut part) = self.early.remove(&self.next) {
+            self.next += 1;
+            let Some(total) = &mut self.total else {
+                self.total = Some(part);
+                continue;
+            };
+            for Total { start, lost, length } in &self.program.totals {
+                fold::add_all(&mut total[*start..], &part[*start..], lost - start, *length);
             }
+            part.fill(T::zero());
+            self.spare.push(part);
         }
     }
-    finish(program, results, &totals);
-    is_finite.load(Ordering::Relaxed)
 }
 
 /// What a thread keeps from one chunk to the next.

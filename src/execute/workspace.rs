@@ -42,8 +42,8 @@ unsafe impl<T: Send> Send for Workspace<T> {}
 
 impl<T: Precision> Workspace<T> {
     pub fn new(program: &Program, natives: &Natives, constants: &[T]) -> Self {
-        let kernels = || program.shared.iter().chain(&program.each);
-        let extra = natives.shared.iter().chain(&natives.each).flatten().map(|native| native.layout.extra);
+        let kernels = || program.kernels();
+        let extra = natives.all().map(|native| native.layout.extra);
         let registers = kernels().map(|k| k.operands.len() + k.slots).chain(extra).max().unwrap_or(0);
         let offsets = kernels().map(|k| k.operands.len() + k.sinks.len()).max().unwrap_or(0);
         let sinks = kernels().map(|k| k.sinks.len()).max().unwrap_or(0);
@@ -79,7 +79,7 @@ pub(super) fn address<T>(bases: &Bases<T>, memory: Memory, start: usize, tile: u
     unsafe {
         match memory {
             Memory::Input(input, size) => bases.inputs[input as usize].0.add(size * start).cast_mut(),
-            Memory::Shared(at) => bases.shared.add(at),
+            Memory::Shared(at, size) => bases.shared.add(at + size * start),
             Memory::Tile(at) => bases.tile.add(at * tile),
             Memory::Result(result, size) => bases.results[result].add(size * start),
             Memory::Total(at) => bases.totals.add(at),
@@ -91,7 +91,7 @@ pub(super) fn address<T>(bases: &Bases<T>, memory: Memory, start: usize, tile: u
 pub(super) fn lost_address<T>(bases: &Bases<T>, sink: &Sink, lost: usize, tile: usize) -> *mut T {
     let memory = match sink.memory {
         Memory::Tile(at) => Memory::Tile(at + lost),
-        Memory::Shared(at) => Memory::Shared(at + lost),
+        Memory::Shared(at, size) => Memory::Shared(at + lost, size),
         Memory::Total(at) => Memory::Total(at + lost),
         other => other,
     };

@@ -58,14 +58,14 @@ pub(crate) struct Native {
 pub(crate) struct Natives {
     pub shared: Vec<Option<Native>>,
     pub each: Vec<Option<Native>>,
+    pub after: Vec<Option<Native>>,
 }
 
 impl Natives {
     /// Makes code for the kernels that can be, on levels that there is code for.
     pub fn new<T: Precision>(program: &Program, level: Level) -> Natives {
-        let kernels = || program.shared.iter().chain(&program.each);
         let mut made: Vec<Option<(Emitted, Layout)>> =
-            kernels().map(|kernel| emitted::<T>(kernel, &program.constants, level, true)).collect();
+            program.kernels().map(|kernel| emitted::<T>(kernel, &program.constants, level, true)).collect();
         let codes = made.iter_mut().flatten().map(|(emitted, _)| std::mem::take(emitted)).collect();
         let mut codes = Code::place(codes).into_iter();
         let mut natives: Vec<Option<Native>> = made
@@ -75,17 +75,19 @@ impl Natives {
                 Some(Native { layout, level, usual: codes.next()?, general: OnceLock::new() })
             })
             .collect();
+        let after = natives.split_off(program.shared.len() + program.each.len());
         let each = natives.split_off(program.shared.len());
-        Natives { shared: natives, each }
+        Natives { shared: natives, each, after }
+    }
+
+    /// All code that there is.
+    pub fn all(&self) -> impl Iterator<Item = &Native> {
+        self.shared.iter().chain(&self.each).chain(&self.after).flatten()
     }
 
     /// The results whose elements are all looked at while they are written.
     pub fn checked(&self) -> impl Iterator<Item = usize> {
-        self.shared
-            .iter()
-            .chain(&self.each)
-            .flatten()
-            .flat_map(|native| native.layout.checked.iter().copied())
+        self.all().flat_map(|native| native.layout.checked.iter().copied())
     }
 }
 

@@ -129,7 +129,7 @@ impl Layout {
                     && matches!(operand.strides.last(), Some(0 | 1))
                     && !read.contains(&(at as u16))
             }
-            Content::Index(_) => false,
+            Content::Index(..) => false,
         };
         layout.directly = kernel.operands.iter().enumerate().map(is_direct).collect();
         layout.outputs = kernel

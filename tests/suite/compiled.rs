@@ -2,6 +2,7 @@
 
 use crate::points::{Draw, inputs};
 use crate::properties::{SIGNATURE, formula};
+use lossform::evaluate::Limits;
 use lossform::real::Real;
 use lossform::vector::{Level, Precision};
 use lossform::{Library, Loss, Reduction, Request};
@@ -190,6 +191,85 @@ fn a_matrix_for_all_of_the_batch_agrees_with_the_reference() {
             check::<f32>(text, &loss, &single, Reduction::Sum);
         }
     }
+}
+
+/// Arrays of pairs that are worked out tile by tile, where an index takes the place of the batch: in less memory than
+/// the pairs need, with the values of indices, gathers, arrays that are read at two indices, and what is done with the
+/// sums when they are known.
+#[test]
+fn pairs_are_streamed() {
+    let losses = [
+        "loss a(a[n,k], b[n,k]; tau in (0,inf) = 0.07) = mean[n](logsumexp[m](s[n,m]) - s[n,n])
+            where s[i,j] = sum[k](a[i,k]*b[j,k])/(norm[k](a[i,k])*norm[k](b[j,k])*tau)",
+        "loss b(a[n,k], b[m,k], t[n] in index[m]) = mean[n](logsumexp[m](sum[k](a*b))
+            - sum[k](a[n,k]*b[t[n],k]))",
+        "loss c(a[k,n], b[k,m]) = mean[n](logsumexp[m](sum[k](a*b)))/3 + sum[k,m](b^2)",
+        "loss d(a[n,k], b[n,k]) = mean[i](sum[j](if i == j then 0 else exp(-sum[k](a[i,k]*b[j,k])/9)))
+            + sum[n](n*a[n,0])/100",
+        "loss e(a[n,k], b[n,k], x[n]) = sum[i](max[j](sum[k](a[i,k]*b[j,k]) - x[j]) + x[i]^2)",
+    ];
+    for text in losses {
+        let loss = Loss::parse(text).unwrap_or_else(|e| panic!("{e}"));
+        let at = inputs::<f64>(&loss, &mut Draw(11), 1200);
+        let at = at
+            .into_iter()
+            .map(|(name, array)| {
+                let axes = &loss.graph().variables().iter().find(|v| v.name == name).unwrap().axes;
+                let k = axes.iter().position(|axis| loss.graph().axis(*axis).name == "k");
+                let few = |k: usize| array.slice_axis(Axis(k), (0..3).into()).to_owned();
+                (name, k.map_or_else(|| array.clone(), few))
+            })
+            .collect::<Inputs<f64>>();
+        let gradients: Vec<String> = loss.differentiable_inputs().iter().map(ToString::to_string).collect();
+        let result = |reference, threads| {
+            let limits = Limits { threads, ..Limits::default() };
+            let request = Request { gradients: gradients.clone(), reference, limits, ..Request::default() };
+            let evaluator = loss.evaluator::<f64>(&request).unwrap();
+            let data = evaluator.bind(&at, &BTreeMap::new()).unwrap();
+            // The pairs take 11.5 MB.
+            let bytes = evaluator.compile(&data).unwrap().unwrap().bytes(threads);
+            assert!(bytes < threads * (10 << 20), "{text} needs {bytes}");
+            evaluator.run(&data, &|_| {}).unwrap_or_else(|e| panic!("{text}: {e}"))
+        };
+        let wanted = result(true, 1);
+        let [got, other] = [1, 2].map(|threads| result(false, threads));
+        for name in &gradients {
+            let (wanted, got) = (&wanted.gradients[name], &got.gradients[name]);
+            let most = wanted.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
+            for (a, b) in wanted.iter().zip(got) {
+                assert!((a - b).abs() <= 1e-12 * most, "{text}, gradient in {name}: {b}, reference {a}");
+            }
+            assert_eq!(got, &other.gradients[name], "{text}: bits depend on the number of threads");
+        }
+        assert!(near(wanted.value[[]], got.value[[]], 0.0), "{text}: {} {}", got.value, wanted.value);
+    }
+}
+
+/// What a condition leaves out of a product of matrices may be infinite.
+#[test]
+fn conditions_keep_out_what_is_infinite() {
+    let text = "loss f(a[n,k], b[n,k], x[k], y[n]) =
+        sum[i](max[k](sum[j](if y[j] < 0 then a[i,k] else exp(-abs(y[i]-y[j]))*b[j,k])*x[k] - a[i,k]))";
+    let loss = Loss::parse(text).unwrap();
+    let mut at = inputs::<f64>(&loss, &mut Draw(2), 40);
+    let (mut y, mut b) = (at["y"].clone(), at["b"].clone());
+    for j in 0..40 {
+        y[j] = if j % 7 == 3 { -1.0 } else { y[j].abs() };
+        b[[j, 0]] = if j % 7 == 3 { f64::INFINITY } else { b[[j, 0]] };
+    }
+    at.extend([("y".to_owned(), y), ("b".to_owned(), b)]);
+    check(text, &loss, &at, Reduction::None);
+}
+
+/// Two results that are one sum over the batch: it is added up once.
+#[test]
+fn equal_sums_over_the_batch_are_added_once() {
+    let loss = Loss::parse("loss f(x, a, b) = (x - a - b)^2").unwrap();
+    let mut at = batched::<f64>(&loss, &mut Draw(2), 1, 70_000);
+    for name in ["a", "b"] {
+        at.insert(name.to_owned(), ndarray::arr0(0.25).into_dyn());
+    }
+    check("(x - a - b)^2", &loss, &at, Reduction::Sum);
 }
 
 /// One divisor for many, near the ends of the range: its reciprocal would overflow.
