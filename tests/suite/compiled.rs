@@ -157,6 +157,24 @@ fn random_formulas_agree_with_the_reference() {
     }
 }
 
+/// Inputs that the batch shares: their gradients are sums over it, of several chunks.
+#[test]
+fn random_formulas_with_shared_inputs_agree_with_the_reference() {
+    for seed in 0..24 {
+        let draw = &mut Draw(seed + 7000);
+        let depth = 2 + draw.below(2);
+        let text = format!("loss f({SIGNATURE}) = {}", formula(draw, depth, false));
+        let loss = Loss::parse(&text).unwrap();
+        let mut at = batched::<f64>(&loss, draw, 3, 7000);
+        for (name, one) in inputs::<f64>(&loss, draw, 3) {
+            if draw.below(2) == 0 {
+                at.insert(name, one);
+            }
+        }
+        check(&text, &loss, &at, Reduction::Sum);
+    }
+}
+
 /// Pairs of rows: products of matrices, with and without a batch.
 #[test]
 fn pairwise_losses_agree_with_the_reference() {
