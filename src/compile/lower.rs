@@ -174,7 +174,9 @@ pub(super) fn lower(
     let has_products = each.iter().flat_map(|k| &k.contractions).any(|c| c.times_batch.contains(&true));
     let least =
         if has_products { room(PRODUCT_ELEMENTS).min(PRODUCT_LENGTH).min(batch.div_ceil(4)) } else { 1 };
-    let tile = room(TILE_BYTES / element_bytes).max(least).min(batch.max(1));
+    // Tiles begin at cache lines, where they are long.
+    let whole = |length: usize| if length > LINE { length / LINE * LINE } else { length };
+    let tile = whole(room(TILE_BYTES / element_bytes).max(least)).min(batch.max(1));
     // Each chunk has sums of its own; they should not outgrow what a chunk reads.
     let chunks =
         if total_length > 64 { (batch * touched / (2 * total_length)).clamp(1, CHUNKS) } else { CHUNKS };

@@ -71,11 +71,15 @@ pub(super) fn run<L: Lanes>(
         if kernel.sinks.is_empty() {
             return;
         }
-        begin_sinks(kernel, bases, tile, count);
     }
     let mut lengths = lengths(kernel, count);
     let depth = kernel.loops.len();
-    if !lengths[..depth].contains(&0) {
+    let is_empty = lengths[..depth].contains(&0);
+    let is_set = |sink: usize| !is_empty && native.is_some_and(|native| native.layout.is_set[sink]);
+    if part.is_none() {
+        begin_sinks(kernel, bases, (tile, count), &is_set);
+    }
+    if !is_empty {
         let range = |at: usize| match part {
             Some(part) if part.axis == at => (part.from, part.to),
             _ => (0, lengths[at]),
@@ -156,7 +160,7 @@ pub(super) fn run<L: Lanes>(
         workspace.running[..kernel.sinks.len()].iter_mut().for_each(|running| running.flush(lanes));
     }
     if part.is_none() {
-        end_sinks(kernel, bases, tile, count);
+        end_sinks(kernel, bases, (tile, count), &is_set);
     }
 }
 
@@ -229,9 +233,18 @@ fn advance<T>(kernel: &Kernel, workspace: &mut Workspace<T>, lengths: &[usize]) 
     false
 }
 
-/// Gives sums and extremes that are computed in this pass their first value.
-pub(super) fn begin_sinks<T: Precision>(kernel: &Kernel, bases: &Bases<T>, tile: usize, count: usize) {
-    for sink in &kernel.sinks {
+/// Gives sums and extremes that are computed in this pass their first value, but for those that are set as they are.
+#[inline(always)]
+pub(super) fn begin_sinks<T: Precision>(
+    kernel: &Kernel,
+    bases: &Bases<T>,
+    (tile, count): (usize, usize),
+    is_set: &dyn Fn(usize) -> bool,
+) {
+    for (at, sink) in kernel.sinks.iter().enumerate() {
+        if is_set(at) {
+            continue;
+        }
         let (volume, first) = match &sink.kind {
             SinkKind::Fold(fold, volume) => (*volume, fold::first(*fold)),
             SinkKind::Scatter(_) => (sink.volume, T::zero()),
@@ -252,10 +265,19 @@ pub(super) fn begin_sinks<T: Precision>(kernel: &Kernel, bases: &Bases<T>, tile:
     }
 }
 
-/// Adds to sums what rounding lost.
-pub(super) fn end_sinks<T: Precision>(kernel: &Kernel, bases: &Bases<T>, tile: usize, count: usize) {
-    for sink in &kernel.sinks {
+/// Adds to sums what rounding lost, but for those that are set as they are.
+#[inline(always)]
+pub(super) fn end_sinks<T: Precision>(
+    kernel: &Kernel,
+    bases: &Bases<T>,
+    (tile, count): (usize, usize),
+    is_set: &dyn Fn(usize) -> bool,
+) {
+    for (at, sink) in kernel.sinks.iter().enumerate() {
         let SinkKind::Fold(Fold::Sum(_), volume) = sink.kind else { continue };
+        if is_set(at) {
+            continue;
+        }
         let length = match sink.memory {
             Memory::Tile(_) => volume * count,
             Memory::Shared(..) => volume,

@@ -68,7 +68,7 @@ pub(super) fn run<T: Precision>(
         if kernel.sinks.is_empty() {
             continue;
         }
-        kernel::begin_sinks(kernel, bases, tile, count);
+        kernel::begin_sinks(kernel, bases, (tile, count), &|_| false);
         let lengths = kernel::lengths(kernel, count);
         let volume: usize = lengths[..kernel.loops.len()].iter().product();
         let axis = lengths[..kernel.loops.len()].iter().position(|length| *length > 1).unwrap_or(0);
@@ -148,7 +148,7 @@ pub(super) fn run<T: Precision>(
                 }
             }
         }
-        kernel::end_sinks(kernel, bases, tile, count);
+        kernel::end_sinks(kernel, bases, (tile, count), &|_| false);
         debug_assert!(kernel.sinks.iter().all(|s| !matches!(s.memory, Memory::Input(..))));
     }
 }

@@ -353,6 +353,13 @@ impl Assembler {
         self.push(instruction);
     }
 
+    /// A vector to memory that it is aligned in, past the caches.
+    pub fn stream(&mut self, to: MemoryOperand, from: u8) {
+        let code = if self.is_wide { Code::EVEX_Vmovntps_m512_zmm } else { Code::VEX_Vmovntps_m256_ymm };
+        let instruction = Instruction::with2(code, to, self.vector(from));
+        self.push(instruction);
+    }
+
     /// The first lane to memory.
     pub fn store_one(&mut self, to: MemoryOperand, from: u8) {
         let code = codes!(

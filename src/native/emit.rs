@@ -50,8 +50,8 @@ const IN_REGISTERS: usize = 8;
 /// Vectors after which sums of a few are added to totals: few enough that little is lost.
 const FLUSH_AFTER: i64 = 16;
 
-/// Registers that hold where ports begin; of further ones it is looked up.
-pub(super) const PORT_REGISTERS: [Register; 9] = [
+/// Registers that hold where rows of ports begin; of further ones it is looked up.
+const PORT_REGISTERS: [Register; 9] = [
     Register::R8,
     Register::R9,
     Register::R10,
@@ -114,7 +114,7 @@ pub fn emit(trace: &Trace, ports: usize, is_wide: bool) -> Option<Emitted> {
         is_partial: false,
         is_paired: false,
         position: 0,
-        ports,
+        ports: port_registers(trace, ports),
         exit: None,
         assembler,
     };
@@ -157,7 +157,8 @@ pub(super) struct Emitter<'a> {
     /// Whether there are turns of two vectors.
     pub(super) is_paired: bool,
     pub(super) position: u32,
-    pub(super) ports: usize,
+    /// The register that holds where the row of a port begins.
+    pub(super) ports: Vec<Option<Register>>,
     pub(super) exit: Option<Label>,
 }
 
@@ -193,10 +194,12 @@ impl Emitter<'_> {
                 self.assembler.load_constant(register, from);
             }
         }
-        self.assembler.bind(rows);
-        for (port, register) in PORT_REGISTERS.iter().enumerate().take(self.ports) {
-            self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, *register, port_start(port)));
+        let ports = self.ports.clone();
+        let in_registers = || ports.iter().enumerate().filter_map(|(port, r)| Some((port, (*r)?)));
+        for (port, register) in in_registers() {
+            self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, register, port_start(port)));
         }
+        self.assembler.bind(rows);
         self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, AT, field(offset_of!(Arguments, at))));
         let trace = self.trace;
         self.line(&trace.row, Rate::Row, false);
@@ -244,13 +247,14 @@ impl Emitter<'_> {
                 self.assembler.load_constant(register, from);
             }
         }
-        for port in 0..self.ports {
-            self.assembler.push(Instruction::with2(
-                Code::Mov_r64_rm64,
-                RAX,
-                port_field(port, offset_of!(Port, stride)),
-            ));
-            self.assembler.push(Instruction::with2(Code::Add_rm64_r64, port_start(port), RAX));
+        for (port, register) in ports.iter().enumerate() {
+            let stride = port_field(port, offset_of!(Port, stride));
+            if let Some(register) = register {
+                self.assembler.push(Instruction::with2(Code::Add_r64_rm64, *register, stride));
+            } else {
+                self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, RAX, stride));
+                self.assembler.push(Instruction::with2(Code::Add_rm64_r64, port_start(port), RAX));
+            }
         }
         self.assembler.push(Instruction::with2(Code::Mov_rm64_imm32, field(offset_of!(Arguments, at)), 0));
         self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, RAX, field(offset_of!(Arguments, row))));
@@ -260,6 +264,9 @@ impl Emitter<'_> {
         self.assembler.jump_if(When::Below, rows);
         self.leave(0);
         self.assembler.bind(exit);
+        for (port, register) in in_registers() {
+            self.assembler.push(Instruction::with2(Code::Mov_rm64_r64, port_start(port), register));
+        }
         self.assembler.push(Instruction::with2(Code::Mov_rm64_r64, field(offset_of!(Arguments, at)), AT));
         self.leave(1);
     }
@@ -322,6 +329,10 @@ impl Emitter<'_> {
         for (number, register) in self.accumulators() {
             let to = Assembler::memory(RDX, number as i64 * PLACE, false);
             self.assembler.store(to, register, false);
+        }
+        if !self.trace.streamed.is_empty() {
+            // Writes past the caches are not ordered with others.
+            self.assembler.push(Ok(Instruction::with(Code::Sfence)));
         }
         self.assembler.push(Ok(Instruction::with(Code::VEX_Vzeroupper)));
         self.assembler.push(Instruction::with2(Code::Mov_r32_imm32, EAX, result));
@@ -441,7 +452,11 @@ impl Emitter<'_> {
                 Item::Store(port, value) | Item::StoreNext(port, value) => {
                     let register = self.in_vector(value);
                     let to = self.port(port, matches!(item, Item::StoreNext(..)));
-                    self.assembler.store(to, register, self.is_partial);
+                    if !self.is_partial && trace.streamed.contains(&port.into()) {
+                        self.assembler.stream(to, register);
+                    } else {
+                        self.assembler.store(to, register, self.is_partial);
+                    }
                 }
                 Item::StoreOne(port, value) => {
                     let register = self.in_vector(value);
@@ -480,6 +495,23 @@ impl Emitter<'_> {
             }
         }
     }
+}
+
+/// Registers for ports, first for those that turns read or write.
+fn port_registers(trace: &Trace, count: usize) -> Vec<Option<Register>> {
+    let is_in_turn = |port: usize| {
+        trace.turn.iter().any(|item| match *item {
+            Item::Compute(value) => trace.node(value).op == Op::Load(port as u16),
+            Item::Store(to, _) => usize::from(to) == port,
+            _ => false,
+        })
+    };
+    let (first, then): (Vec<usize>, Vec<usize>) = (0..count).partition(|port| is_in_turn(*port));
+    let mut registers = vec![None; count];
+    for (port, register) in first.into_iter().chain(then).zip(PORT_REGISTERS) {
+        registers[port] = Some(register);
+    }
+    registers
 }
 
 fn port_field(port: usize, offset: usize) -> MemoryOperand {

@@ -10,6 +10,7 @@
 //! table       which instruction an operation is
 //! emit        the loops around a trace, and its lines one after the other
 //! pin         registers that keep a value from turn to turn
+//! stream      results that are written past the caches
 //! registers   values in registers, in the frame, and on their way between them
 //! instructions   the instructions for each value
 //! code        memory from which code can be run
@@ -29,6 +30,7 @@ mod pin;
 mod record;
 mod recorder;
 mod registers;
+mod stream;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -37,7 +39,7 @@ mod trace;
 pub(crate) use emit::{ACCUMULATORS, Arguments, PORTS, Port};
 pub(crate) use record::{Layout, Source, Use, gather_of};
 
-use crate::compile::program::{Kernel, Program};
+use crate::compile::program::{Kernel, Program, Sink};
 use crate::vector::{Level, Precision};
 use code::Code;
 use emit::Emitted;
@@ -64,8 +66,11 @@ pub(crate) struct Natives {
 impl Natives {
     /// Makes code for the kernels that can be, on levels that there is code for.
     pub fn new<T: Precision>(program: &Program, level: Level) -> Natives {
-        let mut made: Vec<Option<(Emitted, Layout)>> =
-            program.kernels().map(|kernel| emitted::<T>(kernel, &program.constants, level, true)).collect();
+        let made = program.kernels().map(|kernel| {
+            let is_streamed = |sink: &Sink| stream::is_streamed(program, kernel, sink, size_of::<T>());
+            emitted::<T>(kernel, &program.constants, level, Some(&is_streamed))
+        });
+        let mut made: Vec<Option<(Emitted, Layout)>> = made.collect();
         let codes = made.iter_mut().flatten().map(|(emitted, _)| std::mem::take(emitted)).collect();
         let mut codes = Code::place(codes).into_iter();
         let mut natives: Vec<Option<Native>> = made
@@ -91,18 +96,19 @@ impl Natives {
     }
 }
 
-/// The code of a kernel, if it can have any.
+/// The code of a kernel, if it can have any: what assumes what is usual, told which sinks are streamed, or else what is
+/// right for all values and places.
 fn emitted<T: Precision>(
     kernel: &Kernel,
     constants: &[f64],
     level: Level,
-    is_optimistic: bool,
+    usual: Option<&dyn Fn(&Sink) -> bool>,
 ) -> Option<(Emitted, Layout)> {
     if !level.is_available() || kernel.sinks.is_empty() {
         return None;
     }
     let (is_wide, lanes) = width::<T>(level)?;
-    let (trace, layout) = record::record::<T>(kernel, constants, is_optimistic, (is_wide, lanes))?;
+    let (trace, layout) = record::record::<T>(kernel, constants, usual, (is_wide, lanes))?;
     Some((emit::emit(&trace, layout.ports.len(), is_wide)?, layout))
 }
 
@@ -127,11 +133,11 @@ impl Native {
         arguments: &mut Arguments,
     ) -> bool {
         // SAFETY: the caller vouches for the arguments, and the level was available when the code was made.
-        if unsafe { self.usual.run(arguments) } {
+        if self.layout.is_aligned(arguments) && unsafe { self.usual.run(arguments) } {
             return true;
         }
         let general = self.general.get_or_init(|| {
-            let (emitted, _) = emitted::<T>(kernel, constants, self.level, false)?;
+            let (emitted, _) = emitted::<T>(kernel, constants, self.level, None)?;
             Code::place(vec![emitted]).pop()
         });
         match general {

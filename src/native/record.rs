@@ -1,6 +1,8 @@
 //! What a kernel does, recorded: its tape, and what becomes of the results.
 
+use super::emit::{Arguments, Port};
 use super::recorder::{Recorder, lane_bits, place};
+use super::stream::ALIGNMENT;
 use super::trace::{Item, Op, Rate, Trace, Value};
 use crate::compile::program::{
     Content, Gather, Kernel, Memory, Mode, NOWHERE, Operand, Sink, SinkKind, Step,
@@ -65,6 +67,10 @@ pub struct Layout {
     pub extra: usize,
     /// Results whose elements are all looked at on their way.
     pub checked: Vec<usize>,
+    /// Ports that whole vectors are written to past the caches.
+    pub streamed: Vec<usize>,
+    /// By sink: whether code folds all of what goes to a place in one row, so that nothing is there before.
+    pub is_set: Vec<bool>,
 }
 
 /// Values of a trace beyond which code is not worth its length.
@@ -74,14 +80,15 @@ const MOST_NODES: usize = 6000;
 pub fn record<T: Precision>(
     kernel: &Kernel,
     constants: &[f64],
-    is_optimistic: bool,
+    usual: Option<&dyn Fn(&Sink) -> bool>,
     (is_wide, lane_count): (bool, usize),
 ) -> Option<(Trace, Layout)> {
     let layout = Layout::new(kernel)?;
     let lane_bits = 8 * size_of::<T>() as u32;
     let registers = kernel.operands.len() + kernel.slots;
-    let trace = Trace::new(is_optimistic, is_wide, lane_bits);
-    let mut recording = Recording { kernel, layout };
+    let trace = Trace::new(usual.is_some(), is_wide, lane_bits);
+    let is_streamed = usual.unwrap_or(&|_| false);
+    let mut recording = Recording { kernel, layout, is_streamed };
     let mut trace = Recorder::<T>::record(trace, registers, |lanes| {
         recording.operands(lanes, constants);
         recording.tape(lanes);
@@ -89,6 +96,7 @@ pub fn record<T: Precision>(
     });
     trace.prune();
     trace.add_pair();
+    trace.streamed.clone_from(&recording.layout.streamed);
     (trace.nodes.len() <= MOST_NODES).then_some((trace, recording.layout))
 }
 
@@ -144,6 +152,12 @@ impl Layout {
             .collect();
         let brings_all = layout.gathers.is_empty() && layout.outputs.iter().all(Option::is_none);
         layout.is_direct = brings_all && layout.directly.iter().all(|d| *d);
+        let is_set = |sink: &Sink| {
+            let is_fold = matches!(sink.kind, SinkKind::Fold(Fold::Sum(0) | Fold::Max | Fold::Min, _));
+            let is_of_row = |(inner, outer): (&isize, &[isize])| *inner == 0 && !outer.contains(&0);
+            layout.is_direct && is_fold && sink.strides.split_last().is_some_and(is_of_row)
+        };
+        layout.is_set = kernel.sinks.iter().map(is_set).collect();
         let is_guarded = |(at, operand): (usize, &Operand)| {
             operand.mode == Mode::Guarded && !read.contains(&(at as u16)) || layout.directly[at]
         };
@@ -162,6 +176,15 @@ impl Layout {
     /// The stride from row to row, if the kernel's code has rows.
     pub fn row_stride(&self, kernel: &Kernel, strides: &[isize]) -> isize {
         if self.has_rows(kernel) { strides[strides.len() - 2] } else { 0 }
+    }
+
+    /// Whether ports that are written to past the caches lie as such writes must.
+    pub fn is_aligned(&self, arguments: &Arguments) -> bool {
+        self.streamed.iter().all(|port| {
+            let Port { start, stride } = arguments.ports[*port];
+            start.addr().is_multiple_of(ALIGNMENT)
+                && (arguments.rows <= 1 || stride.unsigned_abs().is_multiple_of(ALIGNMENT as u64))
+        })
     }
 
     fn port(&mut self, source: Source) -> u16 {
@@ -186,6 +209,7 @@ fn is_brought(sink: &Sink) -> bool {
 struct Recording<'a> {
     kernel: &'a Kernel,
     layout: Layout,
+    is_streamed: &'a dyn Fn(&Sink) -> bool,
 }
 
 impl Recording<'_> {
@@ -273,6 +297,9 @@ impl Recording<'_> {
                 SinkKind::Store { .. } => {
                     let port = self.layout.port(Source::Sink(number));
                     lanes.with(|trace| trace.turn.push(Item::Store(port, value)));
+                    if (self.is_streamed)(sink) {
+                        self.layout.streamed.push(port.into());
+                    }
                     if let Memory::Result(result, _) = sink.memory {
                         let (accumulator, before) =
                             finite.unwrap_or_else(|| self.accumulator(lanes, Use::Finite));
@@ -395,10 +422,11 @@ impl Recording<'_> {
     /// Joins lanes by halves, and the result with what is in memory.
     fn end<T: Precision>(&mut self, lanes: Recorder<T>, later: &Later, lane_count: usize) {
         let Later { kind, sink, total, .. } = *later;
+        let is_set = self.layout.is_set[usize::from(sink)];
         let rotated = |value: Value, by: usize| lanes.with(|t| t.value(Op::Rotate(by as u8), &[value]));
         let halves = || std::iter::successors(Some(lane_count / 2), |n| Some(n / 2)).take_while(|n| *n > 0);
         let memory = self.layout.port(Source::Sink(sink));
-        let before = lanes.with(|trace| trace.value(Op::Broadcast(memory), &[]));
+        let held = |port| lanes.with(|trace| trace.value(Op::Broadcast(port), &[]));
         let (mut total, mut lost) = match total {
             Total::Extreme { best, broken } => {
                 // What was a NaN in any lane is one.
@@ -406,7 +434,9 @@ impl Recording<'_> {
                 for by in halves() {
                     best = larger_or_smaller(lanes, kind, best, rotated(best, by));
                 }
-                best = larger_or_smaller(lanes, kind, before, best);
+                if !is_set {
+                    best = larger_or_smaller(lanes, kind, held(memory), best);
+                }
                 lanes.with(|trace| trace.end.push(Item::StoreOne(memory, best)));
                 return;
             }
@@ -416,8 +446,6 @@ impl Recording<'_> {
                 (state(total), Some(state(lost)))
             }
         };
-        let lost_memory = self.layout.port(Source::Lost(sink));
-        let lost_before = lanes.with(|trace| trace.value(Op::Broadcast(lost_memory), &[]));
         for by in halves() {
             let other = rotated(total, by);
             match lost {
@@ -429,15 +457,25 @@ impl Recording<'_> {
                 }
             }
         }
-        let (sum, error) = fold::two_sum(lanes, before, total);
-        let mut all_lost = lanes.add(lost_before, error);
-        if let Some(lost) = lost {
-            all_lost = lanes.add(all_lost, lost);
-        }
         let zero = lanes.zero();
+        let mut stores = Vec::new();
+        if is_set {
+            let whole = lost.map_or(total, |lost| {
+                let is_finite = lanes.equal(lanes.sub(total, total), zero);
+                lanes.select(is_finite, lanes.add(total, lost), total)
+            });
+            stores.push(Item::StoreOne(memory, whole));
+        } else {
+            let lost_memory = self.layout.port(Source::Lost(sink));
+            let (sum, error) = fold::two_sum(lanes, held(memory), total);
+            let mut all_lost = lanes.add(held(lost_memory), error);
+            if let Some(lost) = lost {
+                all_lost = lanes.add(all_lost, lost);
+            }
+            stores.extend([Item::StoreOne(memory, sum), Item::StoreOne(lost_memory, all_lost)]);
+        }
         lanes.with(|trace| {
-            trace.end.push(Item::StoreOne(memory, sum));
-            trace.end.push(Item::StoreOne(lost_memory, all_lost));
+            trace.end.extend(stores);
             if let Total::Kept { total, lost, .. } = later.total {
                 trace.end.push(Item::SetState(total, zero));
                 trace.end.push(Item::SetState(lost, zero));

@@ -2,7 +2,7 @@
 
 use super::allocate::Bank;
 use super::assembler::{AT, Assembler, Label, Operand, POOL};
-use super::emit::{Arguments, Emitter, PLACE, PORT_REGISTERS, field, port_start};
+use super::emit::{Arguments, Emitter, PLACE, field, port_start};
 use super::trace::{Item, Op, Value};
 use iced_x86::{Code, Instruction, MemoryOperand, Register};
 use std::mem::offset_of;
@@ -109,8 +109,8 @@ impl Emitter<'_> {
     }
 
     fn port_base(&mut self, port: u16) -> Register {
-        match PORT_REGISTERS.get(port as usize) {
-            Some(register) => *register,
+        match self.ports[port as usize] {
+            Some(register) => register,
             None => {
                 self.assembler.push(Instruction::with2(
                     Code::Mov_r64_rm64,

@@ -185,6 +185,8 @@ pub struct Trace {
     after: Option<Rate>,
     /// Whether the end of a row reads what turns add up to, so that all of it must be there.
     pub is_flushed_by_row: bool,
+    /// Ports that whole vectors are written to past the caches.
+    pub streamed: Vec<usize>,
     /// Whether assumptions are made, or code is to be right for all values.
     pub is_optimistic: bool,
     /// Whether there are instructions that only AVX-512 has.
