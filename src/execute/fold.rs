@@ -137,7 +137,7 @@ pub(crate) fn two_sum<L: Lanes>(lanes: L, a: L::Register, b: L::Register) -> (L:
 }
 
 /// What a reduction of nothing gives.
-pub(super) fn first<T: Precision>(fold: Fold) -> T {
+pub(crate) fn first<T: Precision>(fold: Fold) -> T {
     match fold {
         Fold::Sum(first) => T::from_double(first.into()),
         Fold::Product => T::one(),

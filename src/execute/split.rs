@@ -72,21 +72,19 @@ pub(super) fn run<T: Precision>(
         let lengths = kernel::lengths(kernel, count);
         let volume: usize = lengths[..kernel.loops.len()].iter().product();
         let axis = lengths[..kernel.loops.len()].iter().position(|length| *length > 1).unwrap_or(0);
-        let is_common = |sink: &crate::compile::program::Sink| {
+        let adds = |sink: &crate::compile::program::Sink| {
             sink.strides[axis] == 0 && !matches!(sink.kind, SinkKind::Store { .. })
         };
-        let common: usize = kernel
-            .sinks
-            .iter()
-            .filter(|s| is_common(s))
-            .map(|s| kernel::places(s, bases, tile, count).2)
-            .sum();
+        let common: usize =
+            kernel.sinks.iter().filter(|s| adds(s)).map(|s| kernel::places(s, bases, tile, count).2).sum();
         let scatters = kernel.sinks.iter().any(|s| matches!(s.kind, SinkKind::Scatter(_)));
         let most = if scatters { 1 } else { (SUMS / common.max(1)).clamp(1, PARTS) };
         let parts = (volume / PART).clamp(1, most);
         let unit = if axis + 1 == kernel.loops.len() { kernel.block } else { 1 };
         let height = lengths[axis].div_ceil(parts).next_multiple_of(unit).max(1);
         let parts = lengths[axis].div_ceil(height);
+        // One part adds to the sums themselves.
+        let is_common = |sink: &crate::compile::program::Sink| parts > 1 && adds(sink);
         let sums: Vec<Sums<T>> = (0..parts)
             .map(|_| {
                 let own = kernel.sinks.iter().map(|sink| {

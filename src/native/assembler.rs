@@ -484,11 +484,11 @@ impl Assembler {
         self.push(instruction);
     }
 
-    /// Gets the mask of the lanes that a row has left: from [`AT`] to where the memory says.
-    pub fn prepare_live(&mut self, end: MemoryOperand, pool_end: i64) {
+    /// Gets the mask of the lanes that a row has beyond its whole vectors, whose length the memory tells.
+    pub fn prepare_live(&mut self, length: MemoryOperand, pool_end: i64) {
         use Register::{EAX, EDX, RAX, RDX};
-        self.push(Instruction::with2(Code::Mov_r64_rm64, RAX, end));
-        self.push(Instruction::with2(Code::Sub_r64_rm64, RAX, AT));
+        self.push(Instruction::with2(Code::Mov_r64_rm64, RAX, length));
+        self.push(Instruction::with2(Code::And_rm64_imm8, RAX, self.vector_bytes() as i32 - 1));
         if self.is_wide {
             let shift = if self.is_single { 2 } else { 3 };
             self.push(Instruction::with2(Code::Shr_rm64_imm8, RAX, shift));

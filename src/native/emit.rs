@@ -199,6 +199,7 @@ impl Emitter<'_> {
         for (port, register) in in_registers() {
             self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, register, port_start(port)));
         }
+        self.assembler.prepare_live(field(offset_of!(Arguments, run)), 32);
         self.assembler.bind(rows);
         self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, AT, field(offset_of!(Arguments, at))));
         let trace = self.trace;
@@ -234,7 +235,6 @@ impl Emitter<'_> {
         self.assembler.bind(rest);
         self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, AT, field(offset_of!(Arguments, run))));
         self.assembler.jump_if(When::NotBelow, done);
-        self.assembler.prepare_live(field(offset_of!(Arguments, run)), 32);
         self.line(&trace.turn, Rate::Turn, true);
         self.assembler.bind(done);
         if has_flush {

@@ -153,7 +153,11 @@ impl Layout {
         let brings_all = layout.gathers.is_empty() && layout.outputs.iter().all(Option::is_none);
         layout.is_direct = brings_all && layout.directly.iter().all(|d| *d);
         let is_set = |sink: &Sink| {
-            let is_fold = matches!(sink.kind, SinkKind::Fold(Fold::Sum(0) | Fold::Max | Fold::Min, _));
+            let is_fold = match sink.kind {
+                SinkKind::Fold(Fold::Sum(first), _) => first == 0 || kernel.has_rows,
+                SinkKind::Fold(Fold::Max | Fold::Min, _) => true,
+                _ => false,
+            };
             let is_of_row = |(inner, outer): (&isize, &[isize])| *inner == 0 && !outer.contains(&0);
             layout.is_direct && is_fold && sink.strides.split_last().is_some_and(is_of_row)
         };
@@ -283,6 +287,18 @@ impl Recording<'_> {
         let zero = lanes.zero();
         let mut finite: Option<(u16, Value)> = None;
         let mut rest: Vec<Later> = Vec::new();
+        // Assumptions come before anything is added or stored.
+        for sink in &self.kernel.sinks {
+            if let SinkKind::Fold(kind @ (Fold::Max | Fold::Min), _) = sink.kind
+                && is_brought(sink)
+                && sink.strides.last() == Some(&0)
+            {
+                let rest = lanes.splat(fold::neutral::<T>(kind));
+                let value = lanes.register(sink.register.number.into());
+                let live = lanes.with(|trace| trace.value(Op::Live, &[value, rest]));
+                lanes.any(lanes.is_nan(live));
+            }
+        }
         for (at, sink) in self.kernel.sinks.iter().enumerate() {
             let value = lanes.register(sink.register.number.into());
             let number = at as u16;
@@ -362,11 +378,24 @@ impl Recording<'_> {
         let live = lanes.with(|trace| trace.value(Op::Live, &[value, rest]));
         if let Fold::Sum(_) = kind {
             // Rows that are short lose little.
-            if is_of_row && self.kernel.has_rows && kind == Fold::Sum(0) {
-                let (total, before) = self.accumulator(lanes, Use::Row(0.0));
-                let sum = lanes.add(before, live);
-                lanes.with(|trace| trace.turn.push(Item::Keep(total, sum)));
-                return Some(Later { kind, sink, is_of_row, total: Total::Plain(before) });
+            if is_of_row && self.kernel.has_rows {
+                let plain = |this: &mut Self, term| {
+                    let (total, before) = this.accumulator(lanes, Use::Row(0.0));
+                    let sum = lanes.add(before, term);
+                    lanes.with(|trace| trace.turn.push(Item::Keep(total, sum)));
+                    before
+                };
+                let total = if kind == Fold::Sum(0) {
+                    Total::Plain(plain(self, live))
+                } else {
+                    // What is taken away at the beginning are ones; those among the terms are counted, so that what is
+                    // left when they are gone has all its digits.
+                    let is_one = lanes.equal(live, lanes.one());
+                    let others = plain(self, lanes.select(is_one, rest, live));
+                    let ones = plain(self, lanes.select(is_one, lanes.one(), rest));
+                    Total::Counted { others, ones }
+                };
+                return Some(Later { kind, sink, is_of_row, total });
             }
             let (partial, before) = self.accumulator(lanes, Use::Partial);
             let sum = lanes.add(before, live);
@@ -394,13 +423,13 @@ impl Recording<'_> {
         } else {
             lanes.min_or_second(live, before)
         };
-        let nan = lanes.splat(T::nan());
-        let is_broken = lanes.select(lanes.is_nan(live), nan, lanes.zero());
-        let all_broken = lanes.or_bits(broken_before, is_broken);
-        lanes.with(|trace| {
-            trace.turn.push(Item::Keep(total, best));
-            trace.turn.push(Item::Keep(broken, all_broken));
-        });
+        lanes.with(|trace| trace.turn.push(Item::Keep(total, best)));
+        if !lanes.with(|trace| trace.is_optimistic) {
+            let nan = lanes.splat(T::nan());
+            let is_broken = lanes.select(lanes.is_nan(live), nan, lanes.zero());
+            let all_broken = lanes.or_bits(broken_before, is_broken);
+            lanes.with(|trace| trace.turn.push(Item::Keep(broken, all_broken)));
+        }
         let total = Total::Extreme { best: before, broken: broken_before };
         is_of_row.then_some(Later { kind, sink, is_of_row, total })
     }
@@ -430,9 +459,15 @@ impl Recording<'_> {
         let (mut total, mut lost) = match total {
             Total::Extreme { best, broken } => {
                 // What was a NaN in any lane is one.
-                let mut best = lanes.select(lanes.is_nan(broken), broken, best);
+                let is_usual = lanes.with(|trace| trace.is_optimistic);
+                let mut best = if is_usual { best } else { lanes.select(lanes.is_nan(broken), broken, best) };
                 for by in halves() {
-                    best = larger_or_smaller(lanes, kind, best, rotated(best, by));
+                    let other = rotated(best, by);
+                    best = match kind {
+                        Fold::Max if is_usual => lanes.max_or_second(best, other),
+                        _ if is_usual => lanes.min_or_second(best, other),
+                        _ => larger_or_smaller(lanes, kind, best, other),
+                    };
                 }
                 if !is_set {
                     best = larger_or_smaller(lanes, kind, held(memory), best);
@@ -441,6 +476,24 @@ impl Recording<'_> {
                 return;
             }
             Total::Plain(total) => (total, None),
+            Total::Counted { mut others, mut ones } => {
+                for by in halves() {
+                    others = lanes.add(others, rotated(others, by));
+                    ones = lanes.add(ones, rotated(ones, by));
+                }
+                if is_set {
+                    let whole = lanes.add(lanes.add(lanes.splat(fold::first(kind)), ones), others);
+                    lanes.with(|trace| trace.end.push(Item::StoreOne(memory, whole)));
+                    return;
+                }
+                let lost_memory = self.layout.port(Source::Lost(sink));
+                let (sum, error) = fold::two_sum(lanes, lanes.add(held(memory), ones), others);
+                let lost = lanes.add(held(lost_memory), error);
+                lanes.with(|trace| {
+                    trace.end.extend([Item::StoreOne(memory, sum), Item::StoreOne(lost_memory, lost)]);
+                });
+                return;
+            }
             Total::Kept { total, lost, .. } => {
                 let state = |number| lanes.with(|trace| trace.value(Op::State(number), &[]));
                 (state(total), Some(state(lost)))
@@ -499,6 +552,8 @@ struct Later {
 enum Total {
     /// A sum, in a register.
     Plain(Value),
+    /// A sum of terms of which those that are 1 are counted.
+    Counted { others: Value, ones: Value },
     /// The sum of a few vectors: its accumulator and what that holds; and the accumulators in memory.
     Kept { partial: u16, before: Value, total: u16, lost: u16 },
     /// The best so far, and a NaN if there was one.
