@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 pub(crate) struct Dimension(pub u8);
 
 /// A divisor of so many elements is taken the reciprocal of.
-pub(crate) const MANY: usize = 16;
+pub(crate) const MANY: usize = 8;
 
 /// The batch.
 pub(crate) const BATCH: Dimension = Dimension(0);
