@@ -4,7 +4,7 @@
 //! before; what it needs of its own space it computes again unless that is dear and there is room to store it. The
 //! level of a value is the number of passes that must have ended before it can be computed.
 
-use super::value::{BATCH, Binary, Operation, Place, Source, Space, Unary, ValueId, Values};
+use super::value::{BATCH, Binary, Fold, Operation, Place, Source, Space, Unary, ValueId, Values};
 use crate::function::Function;
 use std::collections::BTreeMap;
 
@@ -97,6 +97,9 @@ pub(super) fn schedule(values: &Values, roots: &[Root]) -> Schedule {
     for value in &needed {
         scheduler.place(*value);
     }
+    for value in &needed {
+        scheduler.keep_what_is_compared(*value);
+    }
     for (at, root) in roots.iter().enumerate() {
         let Some(space) = root.space else { continue };
         if values.space(root.value) != space {
@@ -137,6 +140,36 @@ pub(super) fn schedule(values: &Values, roots: &[Root]) -> Schedule {
     // A pass that stores may have been met before it was asked for more.
     done.reverse();
     Schedule { passes: done, stored: scheduler.stored, levels: scheduler.levels, needed }
+}
+
+impl Values {
+    /// Whether a value has the same bits wherever it is worked out: no product that a sum could take in unrounded, no
+    /// division that could be one by a reciprocal, no function that could share with others.
+    fn rounds_alike(&self, value: ValueId) -> bool {
+        let mut seen = rustc_hash::FxHashSet::default();
+        let mut pending = vec![value];
+        while let Some(value) = pending.pop() {
+            if is_leaf(self, value) || is_folded(self, value) || !seen.insert(value) {
+                continue;
+            }
+            let is_alike = match self.operation(value) {
+                Operation::Unary(Unary::Function(function), _)
+                | Operation::Binary(Binary::Function(function), ..) => {
+                    matches!(function, Function::Abs | Function::Sign | Function::Max | Function::Min)
+                }
+                Operation::Unary(operation, _) => *operation != Unary::Root,
+                Operation::Binary(operation, ..) => {
+                    !matches!(operation, Binary::Multiply | Binary::Divide | Binary::Power)
+                }
+                _ => true,
+            };
+            if !is_alike {
+                return false;
+            }
+            pending.extend(self.operands(value));
+        }
+        true
+    }
 }
 
 impl Scheduler<'_> {
@@ -262,6 +295,28 @@ impl Scheduler<'_> {
         }
         self.levels[value.position()] = level;
         self.costs[value.position()] = cost;
+    }
+
+    /// What is compared with its own extremum, or has it subtracted, is stored: worked out again in another pass it might
+    /// be rounded otherwise, and no element would be the largest.
+    fn keep_what_is_compared(&mut self, value: ValueId) {
+        let values = self.values;
+        let Operation::Binary(Binary::Equal | Binary::Less | Binary::LessEqual | Binary::Subtract, a, b) =
+            *values.operation(value)
+        else {
+            return;
+        };
+        for (extremum, other) in [(a, b), (b, a)] {
+            let Operation::Reduce(Fold::Max | Fold::Min, _, body) = *values.operation(extremum) else {
+                continue;
+            };
+            let is_own = body == other
+                || matches!(*values.operation(body),
+                    Operation::Select(_, then, otherwise) if then == other || otherwise == other);
+            if is_own && !values.rounds_alike(other) {
+                self.need_stored(other);
+            }
+        }
     }
 
     fn need_stored(&mut self, value: ValueId) {

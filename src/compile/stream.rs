@@ -75,20 +75,12 @@ fn over<T: Real>(
 
 /// Whether one go over the batch is enough: it is reduced by sums alone, and nothing that varies with it needs one.
 fn is_streamable(values: &Values, wanted: &[Wanted]) -> bool {
-    let mut is_needed = vec![false; values.len()];
-    let mut pending: Vec<ValueId> = wanted.iter().map(|w| w.value).collect();
-    while let Some(value) = pending.pop() {
-        if !std::mem::replace(&mut is_needed[value.position()], true) {
-            pending.extend(values.operands(value));
-        }
-    }
-    let needed: Vec<ValueId> =
-        (0..values.len() as u32).map(ValueId).filter(|v| is_needed[v.position()]).collect();
+    let needed = values.needed(wanted.iter().map(|w| w.value));
     let is_after = values.after_batch(&needed);
     let fits = |value: &ValueId| {
         let varies = values.space(*value).contains(BATCH);
         let is_fine = match values.operation(*value) {
-            Operation::Reduce(fold, over, _) => !over.contains(BATCH) || *fold == Fold::Sum(0),
+            Operation::Reduce(..) => values.is_streamable(*value),
             // A tile does not know its place, so where it reads must be within the array.
             Operation::Load(load) => load.axes.iter().all(|(length, place)| match place {
                 Place::Affine(first, terms) if terms.iter().any(|t| t.0 == BATCH) => {
@@ -113,6 +105,18 @@ fn is_streamable(values: &Values, wanted: &[Wanted]) -> bool {
 }
 
 impl Values {
+    /// What `roots` need, operands first.
+    pub(super) fn needed(&self, roots: impl IntoIterator<Item = ValueId>) -> Vec<ValueId> {
+        let mut is_needed = vec![false; self.len()];
+        let mut pending: Vec<ValueId> = roots.into_iter().collect();
+        while let Some(value) = pending.pop() {
+            if !std::mem::replace(&mut is_needed[value.position()], true) {
+                pending.extend(self.operands(value));
+            }
+        }
+        (0..self.len() as u32).map(ValueId).filter(|value| is_needed[value.position()]).collect()
+    }
+
     /// By value: whether it is known only when the whole batch is done.
     pub(super) fn after_batch(&self, needed: &[ValueId]) -> Vec<bool> {
         let mut is_after = vec![false; self.len()];
@@ -123,6 +127,12 @@ impl Values {
                 .any(|operand| is_after[operand.position()] || self.is_batch_sum(*operand));
         }
         is_after
+    }
+
+    /// Whether it is no reduction over the batch but a sum.
+    pub(super) fn is_streamable(&self, value: ValueId) -> bool {
+        !matches!(*self.operation(value),
+            Operation::Reduce(fold, over, _) if over.contains(BATCH) && fold != Fold::Sum(0))
     }
 
     /// Whether it is a sum over the batch.

@@ -135,12 +135,18 @@ impl<'a, T: Real> Translator<'a, T> {
             return Ok(plain);
         }
         other.sort_unstable();
+        let of_other = self.cost(node, &other)?;
+        let of_plain = self.cost(node, &plain)?;
+        Ok(if of_plain < of_other { plain } else { other })
+    }
+
+    /// How many values that need the whole batch at once a node has in a scope, and how many it makes anew.
+    fn cost(&mut self, node: NodeId, scope: &Scope) -> Result<(usize, usize), Diagnostic> {
         let before = self.values.len();
-        self.value(node, &other)?;
-        let of_other = self.values.len() - before;
-        let before = self.values.len();
-        self.value(node, &plain)?;
-        Ok(if self.values.len() - before < of_other { plain } else { other })
+        let value = self.value(node, scope)?;
+        let needed = self.values.needed([value]);
+        let unfit = needed.iter().filter(|value| !self.values.is_streamable(**value)).count();
+        Ok((unfit, self.values.len() - before))
     }
 
     fn spot(&self, dimension: Dimension) -> Spot {
@@ -486,13 +492,14 @@ impl<'a, T: Real> Translator<'a, T> {
         Place::Affine(first, own)
     }
 
-    /// The terms whose coefficient is 1 come first, so that what is subtracted finds something to be subtracted from.
+    /// The terms whose coefficient is 1 come first, so that what is subtracted finds something to be subtracted from. Else
+    /// the order does not depend on the names of indices, so that what is equal is one value.
     fn linear(&mut self, operands: &[NodeId], scope: &Scope) -> ValueId {
         let number = |node: NodeId| self.graph.as_constant(node).cloned().unwrap_or(Number::ZERO);
         let constant = number(operands[0]).to_f64();
         let mut terms: Vec<(Number, ValueId)> =
             operands[1..].chunks_exact(2).map(|t| (number(t[0]), self.of(t[1], scope))).collect();
-        terms.sort_by_key(|t| !(t.0.is_one()));
+        terms.sort_by_key(|t| (!t.0.is_one(), t.1));
         let mut sum: Option<ValueId> = None;
         if constant != 0.0 {
             sum = Some(self.values.constant(constant));
@@ -545,6 +552,9 @@ impl<'a, T: Real> Translator<'a, T> {
             }
             multipliers.push(self.of(*factor, scope));
         }
+        // The order does not depend on the names of indices, so that what is equal is one value.
+        multipliers.sort_unstable();
+        divisors.sort_unstable();
         let mut multipliers = multipliers.into_iter();
         let mut result = multipliers.next().unwrap_or_else(|| self.values.constant(1.0));
         // Of several of each, one after the other: the product of two small lengths is 0, but not a direction.

@@ -263,6 +263,44 @@ fn pairs_are_streamed() {
     }
 }
 
+/// A random loss of pairs of rows: what a pair gives, with or without a condition, folded twice.
+fn pairwise(draw: &mut Draw) -> String {
+    let pick = |draw: &mut Draw, all: &[&str]| all[draw.below(all.len())].to_owned();
+    let product = pick(
+        draw,
+        &["sum[k](a[i,k]*b[j,k])", "sum[k](w*a[i,k]*b[j,k])", "sum[k](a[i,k]*b[j,k])/(1 + norm[k](a[i,k]))"],
+    );
+    let function =
+        pick(draw, &["tanh(S)", "exp(S/9)", "S^2/9", "S", "max(0, 1 - S)", "log(1 + exp(-S))", "|S - y[j]|"]);
+    let condition =
+        pick(draw, &["B", "if i == j then 0 else B", "if x[i] < y[j] then B else 0", "y[j]*B", "B - x[i]"]);
+    let pair = condition.replace('B', &function.replace('S', &product));
+    let inner = pick(draw, &["sum[j](P)", "logsumexp[j](P)", "max[j](P)", "mean[j](P)", "norm[j](P)"]);
+    let outer = pick(
+        draw,
+        &[
+            "mean[i](R)",
+            "sum[i](R - x[i]*a[i,0])",
+            "sum[i](R)/7 + sum[j](y[j]^2)",
+            "mean[i](R*x[i])",
+            "mean[i](R)^2",
+        ],
+    );
+    let body = outer.replace('R', &inner.replace('P', &pair));
+    format!("loss f(a[n,k], b[n,k], x[n], y[n], w[k]) = {body}")
+}
+
+/// Conditions, scatters and orders of sums in random losses of pairs, with products of matrices.
+#[test]
+fn random_pairwise_formulas_agree_with_the_reference() {
+    for seed in 0..40 {
+        let draw = &mut Draw(seed + 9000);
+        let text = pairwise(draw);
+        let loss = Loss::parse(&text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        check::<f64>(&text, &loss, &inputs(&loss, draw, 20), Reduction::None);
+    }
+}
+
 /// What a condition leaves out of a product of matrices may be infinite.
 #[test]
 fn conditions_keep_out_what_is_infinite() {
