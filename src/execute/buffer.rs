@@ -23,14 +23,10 @@ pub(crate) struct Buffer<T> {
 }
 
 impl<T: Precision> Buffer<T> {
-    /// Zeros.
+    /// Zeros. What is stored between passes begins so, too: what a guarded pass leaves out is a number, whatever memory
+    /// held before.
     pub fn zeros(length: usize) -> Self {
         Buffer::at(ALIGNMENT, 0, length, |count| vec![T::zero(); count])
-    }
-
-    /// Elements that will be written before they are read.
-    pub fn unset(length: usize) -> Self {
-        Buffer::at(ALIGNMENT, 0, length, unset)
     }
 
     /// Elements of a result, which will be written before they are read.
