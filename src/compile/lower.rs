@@ -143,7 +143,7 @@ pub(super) fn lower(
                 let along =
                     |d: &Dimension| placed.strides.iter().find(|s| s.0 == *d).map_or(0, |s| s.1 as usize);
                 let loops = result.order.iter().map(|d| (values.length(*d), along(d))).collect();
-                OutputKind::Total { start, lost: start + placed.lost, loops }
+                OutputKind::Total { start, loops }
             }
         };
         results.push(Output { length, kind, divisor: result.divisor });

@@ -73,8 +73,8 @@ pub(crate) enum OutputKind {
     Each,
     /// It does not vary with the batch.
     Once,
-    /// A sum over the batch: where it begins among the sums, where what rounding lost does, and lengths and strides.
-    Total { start: usize, lost: usize, loops: Vec<(usize, usize)> },
+    /// A sum over the batch: where it begins among the sums, and lengths and strides.
+    Total { start: usize, loops: Vec<(usize, usize)> },
 }
 
 /// Memory that kernels read and write.

@@ -119,8 +119,8 @@ pub(crate) fn execute<T: Precision>(
     } else {
         by_chunks((program, natives), &bases, &constants, (threads, level), progress)
     };
+    program.totals.iter().for_each(|total| fold::settle(&mut totals, *total));
     if !program.after.is_empty() {
-        program.totals.iter().for_each(|total| fold::settle(&mut totals, *total));
         let mut bases = bases.clone();
         bases.totals = totals.as_mut_ptr();
         split((&program.after, &natives.after), &bases, (0, 1));
@@ -226,13 +226,12 @@ const MARGIN: usize = 64;
 /// Divides sums over the batch, and puts them where they belong.
 fn finish<T: Precision>(program: &Program, results: &mut [Buffer<T>], totals: &[T]) {
     for (output, result) in program.results.iter().zip(results) {
-        if let OutputKind::Total { start, lost, loops } = &output.kind {
-            let (totals, losts) = (&totals[*start..], &totals[*lost..]);
+        if let OutputKind::Total { start, loops } = &output.kind {
+            let totals = &totals[*start..];
             let divisor = T::from_double(output.divisor);
-            let whole = |total: T, lost: T| (if total.is_finite() { total + lost } else { total }) / divisor;
             if is_row_major(loops) {
-                for ((element, total), lost) in result.iter_mut().zip(totals).zip(losts) {
-                    *element = whole(*total, *lost);
+                for (element, total) in result.iter_mut().zip(totals) {
+                    *element = *total / divisor;
                 }
                 continue;
             }
@@ -242,7 +241,7 @@ fn finish<T: Precision>(program: &Program, results: &mut [Buffer<T>], totals: &[
                     offset += rest % length * stride;
                     rest /= length;
                 }
-                *element = whole(totals[offset], losts[offset]);
+                *element = totals[offset] / divisor;
             }
         }
     }
