@@ -106,11 +106,16 @@ fn finish<T: Real>(
     data: &Data<T>,
 ) -> Option<Program> {
     let values = &mut translator.values;
-    let divisors = values.divisors.clone().into_iter().map(|divisor| values.is_extreme(divisor));
-    let mut flags: Vec<ValueId> = divisors.collect();
     values.finite.sort_unstable();
     values.finite.dedup();
-    flags.extend(values.finite.clone().into_iter().map(|factor| values.is_not_finite(factor)));
+    // What was tried and is not wanted has left some as well.
+    let needed = values.needed(wanted.iter().map(|w| w.value));
+    let of_needed = |all: &[ValueId]| -> Vec<ValueId> {
+        all.iter().filter(|value| needed.binary_search(value).is_ok()).copied().collect()
+    };
+    let (divisors, finite) = (of_needed(&values.divisors), of_needed(&values.finite));
+    let mut flags: Vec<ValueId> = divisors.into_iter().map(|divisor| values.is_extreme(divisor)).collect();
+    flags.extend(finite.into_iter().map(|factor| values.is_not_finite(factor)));
     for flag in flags {
         let space = values.space(flag);
         let (value, kind) = if space.contains(BATCH) {

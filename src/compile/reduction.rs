@@ -150,6 +150,11 @@ impl Values {
         let square = self.binary(Binary::Multiply, body, body);
         let sum = self.sum(over, square);
         let root = self.unary(Unary::Root, sum);
+        // The square of every element that matters is a normal number with all its digits.
+        let (low, high) = (self.constant(self.squares.0), self.constant(self.squares.1));
+        let (above, below) = (self.binary(Binary::Less, low, sum), self.binary(Binary::Less, sum, high));
+        let is_safe = self.junction(true, above, below);
+        // What follows is computed where that is not so: a pass can be left out because of what was known before.
         let size = self.function(Function::Abs, body);
         let largest = self.reduce(Fold::Max, over, size);
         let scaled = self.binary(Binary::Divide, body, largest);
@@ -157,10 +162,6 @@ impl Values {
         let scaled = self.sum(over, scaled);
         let scaled = self.unary(Unary::Root, scaled);
         let scaled = self.multiply(largest, scaled);
-        // The square of every element that matters is a normal number with all its digits.
-        let (low, high) = (self.constant(self.squares.0), self.constant(self.squares.1));
-        let (above, below) = (self.binary(Binary::Less, low, sum), self.binary(Binary::Less, sum, high));
-        let is_safe = self.junction(true, above, below);
         let zero = self.constant(0.0);
         let is_zero = self.binary(Binary::Equal, largest, zero);
         let difference = self.subtract(largest, largest);

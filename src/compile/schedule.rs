@@ -193,16 +193,28 @@ impl Scheduler<'_> {
             }
         }
         let mut also = always.clone();
+        let mut always_runs = vec![false; self.values.len()];
         rescues.sort_unstable();
         for (condition, rest) in rescues {
             self.stored[condition.position()] |= !is_leaf(self.values, condition);
+            let mut seen = rustc_hash::FxHashSet::default();
             let mut pending = vec![rest];
             while let Some(value) = pending.pop() {
-                if std::mem::replace(&mut also[value.position()], true) {
+                if always[value.position()] || !seen.insert(value) {
                     continue;
                 }
-                self.guards[value.position()] = Some(condition);
+                also[value.position()] = true;
+                // What two conditions ask for, or what may have to be known before the condition, is not left out; nor is
+                // what it needs, which the same holds for.
+                let guard = &mut self.guards[value.position()];
+                always_runs[value.position()] |= value < condition || guard.is_some_and(|g| g != condition);
+                *guard = Some(condition);
                 pending.extend(self.values.operands(value));
+            }
+        }
+        for (guard, always_runs) in self.guards.iter_mut().zip(always_runs) {
+            if always_runs {
+                *guard = None;
             }
         }
         (0..self.values.len() as u32).map(ValueId).filter(|v| also[v.position()]).collect()

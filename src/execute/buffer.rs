@@ -23,10 +23,15 @@ pub(crate) struct Buffer<T> {
 }
 
 impl<T: Precision> Buffer<T> {
-    /// Zeros. What is stored between passes begins so, too: what a guarded pass leaves out is a number, whatever memory
-    /// held before.
     pub fn zeros(length: usize) -> Self {
         Buffer::at(ALIGNMENT, 0, length, |count| vec![T::zero(); count])
+    }
+
+    /// What is stored between passes, which will be written before it is read. Debug builds fill it with what shows if
+    /// that is not so.
+    pub fn scratch(length: usize) -> Self {
+        let first = if cfg!(debug_assertions) { T::nan() } else { T::zero() };
+        Buffer::at(ALIGNMENT, 0, length, |count| vec![first; count])
     }
 
     /// Elements of a result, which will be written before they are read.

@@ -81,7 +81,7 @@ pub(crate) fn execute<T: Precision>(
             *result = Buffer::result(length);
         }
     }
-    let mut shared = Buffer::zeros(program.shared_length + MARGIN);
+    let mut shared = Buffer::scratch(program.shared_length + MARGIN);
     let inputs = (0..data.variable_count() as u32)
         .map(|at| {
             let elements = data.elements(VariableId(at)).unwrap_or(&[]).as_ptr_range();
@@ -104,7 +104,7 @@ pub(crate) fn execute<T: Precision>(
     };
     split((&program.shared, &natives.shared), &bases, (0, 1));
     let mut totals = if program.is_split {
-        let mut tile = Buffer::zeros(program.tile_length * program.tile + MARGIN);
+        let mut tile = Buffer::scratch(program.tile_length * program.tile + MARGIN);
         let mut totals = Buffer::zeros(program.total_length);
         let mut bases = bases.clone();
         (bases.tile, bases.totals) = (tile.as_mut_ptr(), totals.as_mut_ptr());
@@ -215,7 +215,7 @@ struct Own<T> {
 
 impl<T: Precision> Own<T> {
     fn new(program: &Program, natives: &Natives, constants: &[T]) -> Self {
-        let tile = Buffer::zeros(program.tile_length * program.tile + MARGIN);
+        let tile = Buffer::scratch(program.tile_length * program.tile + MARGIN);
         Own { workspace: Workspace::new(program, natives, constants), tile }
     }
 }

@@ -51,7 +51,7 @@ impl<T: Precision> Workspace<T> {
         Workspace {
             register,
             constants: constants.to_vec(),
-            blocks: Buffer::zeros(registers * register + GAP),
+            blocks: Buffer::scratch(registers * register + GAP),
             registers: vec![std::ptr::null_mut(); registers],
             offsets: vec![0; offsets],
             starts: vec![std::ptr::null_mut(); offsets],
