@@ -1,6 +1,6 @@
 //! A pass as a kernel: its loops, what it reads, its tape, and what becomes of the results.
 
-use super::lower::{Computed, Lowering, Strided, Wanted, row_major};
+use super::lower::{Computed, Lowering, Strided, Wanted};
 use super::program::{Bound, Content, Gather, Kernel, Loop, Memory, Mode, Operand, Sink, SinkKind};
 use super::schedule::{Pass, is_folded, is_leaf};
 use super::tape::{Emitter, Expression, Tape};
@@ -17,6 +17,8 @@ const BLOCKS: usize = 4;
 struct Target {
     value: ValueId,
     memory: Memory,
+    /// Where it begins there.
+    offset: isize,
     strided: Strided,
     kind: SinkKind,
     /// Of a scatter, the computed positions.
@@ -99,7 +101,7 @@ impl Lowering<'_> {
                 _ => targets.push(self.stored(*value)),
             }
         }
-        targets.extend(results.iter().map(|number| self.result(*number, &wanted[*number])));
+        targets.extend(results.iter().map(|number| self.result(&wanted[*number])));
         let places = |target: &Target| target.places.iter().map(|p| p.0).collect::<Vec<_>>();
         let roots: Vec<ValueId> =
             targets.iter().flat_map(|t| std::iter::once(t.value).chain(places(t))).collect();
@@ -188,18 +190,18 @@ impl Lowering<'_> {
             _ => (value, SinkKind::Store { direct: false }, Vec::new()),
         };
         let strided = Strided { strides: placed.strides.clone(), bounds: Vec::new() };
-        Target { value: body, memory: placed.memory, strided, kind, places, volume: placed.lost }
+        Target { value: body, memory: placed.memory, offset: 0, strided, kind, places, volume: placed.lost }
     }
 
     /// A result.
-    fn result(&self, number: usize, wanted: &Wanted) -> Target {
-        let strides = row_major(self.values, &wanted.order);
+    fn result(&self, wanted: &Wanted) -> Target {
+        let (offset, strided) = wanted.strided(self.values);
         let own = wanted.order.iter().filter(|d| **d != BATCH);
         let volume = own.map(|d| self.values.length(*d)).product();
-        let strided = Strided { strides, bounds: Vec::new() };
         Target {
             value: wanted.value,
-            memory: Memory::Result(number, strided.along(BATCH) as usize),
+            memory: Memory::Result(wanted.result, strided.along(BATCH) as usize),
+            offset,
             strided,
             kind: SinkKind::Store { direct: false },
             places: Vec::new(),
@@ -302,7 +304,7 @@ fn loops_are_long(nest: &Nest) -> bool {
 
 /// What becomes of a value at the end of a block.
 fn sink(emitter: &mut Emitter, nest: &Nest, at: usize, target: Target) -> Sink {
-    let Target { value, memory, strided, kind, places, volume } = target;
+    let Target { value, memory, offset, strided, kind, places, volume } = target;
     let strides = nest.along(&strided);
     let kind = match kind {
         SinkKind::Scatter(_) => {
@@ -314,5 +316,5 @@ fn sink(emitter: &mut Emitter, nest: &Nest, at: usize, target: Target) -> Sink {
     };
     let is_sum = matches!(kind, SinkKind::Fold(Fold::Sum(_), _));
     let is_fused = is_sum && nest.is_one(&strides) && emitter.fuse_sum(value, at);
-    Sink { register: emitter.register(value), memory, offset: 0, strides, volume, is_fused, kind }
+    Sink { register: emitter.register(value), memory, offset, strides, volume, is_fused, kind }
 }

@@ -1,7 +1,7 @@
 //! From passes to kernels: where values stand in memory, in which order loops run, and what blocks read.
 
 use super::guard::Guards;
-use super::program::{Content, Kernel, Memory, Output, OutputKind, Program, Total};
+use super::program::{Content, Kernel, Memory, Output, OutputKind, Program, Total, TotalPart};
 use super::schedule::{Root, Schedule, Stage, is_folded, is_leaf};
 use super::value::{BATCH, Dimension, Load, Operation, Place, Source, Space, ValueId, Values};
 use crate::graph::Map;
@@ -34,9 +34,29 @@ pub(super) struct Wanted {
     pub value: ValueId,
     /// With the batch, if it has an array for each of its elements.
     pub order: Vec<Dimension>,
+    /// The elements of dimensions that are unrolled: it is the part of the result there.
+    pub at: Vec<(Dimension, usize)>,
+    /// The number of the result.
+    pub result: usize,
     pub kind: Kind,
     /// By what a sum over the batch is divided.
     pub divisor: f64,
+}
+
+impl Wanted {
+    /// The dimensions of its elements, without those that are unrolled.
+    fn space(&self) -> Space {
+        let space = self.order.iter().fold(Space::POINT, |space, d| space.with(*d));
+        self.at.iter().fold(space, |space, (d, _)| space.without(Space::of(*d)))
+    }
+
+    /// Where its elements stand in the result of a batch element: the first, and strides.
+    pub(super) fn strided(&self, values: &Values) -> (isize, Strided) {
+        let mut strided = Strided { strides: row_major(values, &self.order), bounds: Vec::new() };
+        let first = self.at.iter().map(|(d, at)| *at as isize * strided.along(*d)).sum();
+        strided.strides.retain(|(d, _)| self.at.iter().all(|(fixed, _)| fixed != d));
+        (first, strided)
+    }
 }
 
 /// What becomes of the batch.
@@ -142,10 +162,29 @@ pub(super) fn lower(
                 };
                 let along =
                     |d: &Dimension| placed.strides.iter().find(|s| s.0 == *d).map_or(0, |s| s.1 as usize);
-                let loops = result.order.iter().map(|d| (values.length(*d), along(d))).collect();
-                OutputKind::Total { start, loops }
+                let (first, strided) = result.strided(values);
+                let mut loops: Vec<(usize, usize, usize)> = Vec::new();
+                for (d, stride) in &strided.strides {
+                    let next = (values.length(*d), along(d), *stride as usize);
+                    match loops.last_mut() {
+                        Some(last) if (next.1, next.2) == (last.0 * last.1, last.0 * last.2) => {
+                            last.0 *= next.0
+                        }
+                        _ => loops.push(next),
+                    }
+                }
+                OutputKind::Total(vec![TotalPart { start, first: first as usize, loops }])
             }
         };
+        if let Some(Output { kind: OutputKind::Total(parts), .. }) = results.get_mut(result.result)
+            && let OutputKind::Total(part) = kind
+        {
+            parts.extend(part);
+            continue;
+        }
+        if result.result < results.len() {
+            continue;
+        }
         results.push(Output { length, kind, divisor: result.divisor });
     }
     let [mut shared, mut each, mut after]: [Vec<Kernel>; 3] = Default::default();
@@ -389,7 +428,7 @@ pub(super) fn roots(values: &Values, wanted: &[Wanted]) -> Vec<Root> {
     wanted
         .iter()
         .map(|result| {
-            let own = result.order.iter().fold(Space::POINT, |space, d| space.with(*d));
+            let own = result.space();
             let space = match result.kind {
                 Kind::Each | Kind::Once => Some(own),
                 Kind::Total => None,

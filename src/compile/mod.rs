@@ -3,6 +3,7 @@
 //! ```text
 //! value       operations on numbers over dimensions, shared where equal
 //! translate, reduction    graph -> values: hyperparameters become constants, indices dimensions, reductions folds
+//! unroll      short axes, element by element
 //! schedule    which values are stored, and which pass over which space computes what
 //! lower       where values stand in memory; passes -> kernels
 //! assemble    a pass as a kernel: loops, what a block reads and writes
@@ -30,6 +31,7 @@ mod slots;
 mod stream;
 mod tape;
 mod translate;
+mod unroll;
 pub(crate) mod value;
 
 pub(crate) use program::Program;
@@ -91,7 +93,8 @@ pub(crate) fn compile<T: Real>(
             }
             _ => (values.sum_over_batch(Space::POINT, value), Kind::Total),
         };
-        wanted.push(Wanted { value, order, kind, divisor: *divisor });
+        let result = wanted.len();
+        wanted.push(Wanted { value, order, at: Vec::new(), result, kind, divisor: *divisor });
     }
     let ranges = translator.ranges();
     let Some(program) = finish(translator, wanted, data) else { return Ok(None) };
@@ -123,7 +126,11 @@ fn finish<T: Real>(
         } else {
             (values.sum(space, flag), Kind::Once)
         };
-        wanted.push(Wanted { value, order: Vec::new(), kind, divisor: 1.0 });
+        let result = wanted.len();
+        wanted.push(Wanted { value, order: Vec::new(), at: Vec::new(), result, kind, divisor: 1.0 });
+    }
+    if let Some((unrolled, parts)) = unroll::unrolled(values, &wanted) {
+        (*values, wanted) = (unrolled, parts);
     }
     let roots = lower::roots(values, &wanted);
     let schedule = schedule(values, &roots);

@@ -73,8 +73,17 @@ pub(crate) enum OutputKind {
     Each,
     /// It does not vary with the batch.
     Once,
-    /// A sum over the batch: where it begins among the sums, and lengths and strides.
-    Total { start: usize, loops: Vec<(usize, usize)> },
+    /// Sums over the batch.
+    Total(Vec<TotalPart>),
+}
+
+/// A part of a result that is sums over the batch: where it begins among the sums and in the result, and for each loop
+/// its length and how far it is from one turn to the next in both; the innermost is the first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TotalPart {
+    pub start: usize,
+    pub first: usize,
+    pub loops: Vec<(usize, usize, usize)>,
 }
 
 /// Memory that kernels read and write.

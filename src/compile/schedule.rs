@@ -196,7 +196,6 @@ impl Scheduler<'_> {
         let mut always_runs = vec![false; self.values.len()];
         rescues.sort_unstable();
         for (condition, rest) in rescues {
-            self.stored[condition.position()] |= !is_leaf(self.values, condition);
             let mut seen = rustc_hash::FxHashSet::default();
             let mut pending = vec![rest];
             while let Some(value) = pending.pop() {
@@ -209,6 +208,9 @@ impl Scheduler<'_> {
                 let guard = &mut self.guards[value.position()];
                 always_runs[value.position()] |= value < condition || guard.is_some_and(|g| g != condition);
                 *guard = Some(condition);
+                if is_folded(self.values, value) {
+                    self.stored[condition.position()] |= !is_leaf(self.values, condition);
+                }
                 pending.extend(self.values.operands(value));
             }
         }

@@ -62,7 +62,8 @@ fn over<T: Real>(
         let factor = translator.values.constant(1.0 / divisor);
         let value = translator.values.multiply(factor, value);
         let kind = if order.contains(&BATCH) { Kind::Each } else { Kind::Once };
-        wanted.push(Wanted { value, order, kind, divisor: 1.0 });
+        let result = wanted.len();
+        wanted.push(Wanted { value, order, at: Vec::new(), result, kind, divisor: 1.0 });
     }
     if translator.is_too_large || translator.reads_elsewhere {
         return Ok(None);

@@ -171,7 +171,6 @@ pub(crate) struct Values {
     /// By dimension.
     pub extents: Vec<Extent>,
     pub exponentials: FxHashMap<ValueId, Exponentials>,
-    /// A condition, and what need not be computed where it holds.
     /// Whether every division is one.
     pub is_exact: bool,
     /// Values whose reciprocals are used, unless `is_exact`.
@@ -180,10 +179,20 @@ pub(crate) struct Values {
     pub finite: Vec<ValueId>,
     /// Between these a sum of squares has all its digits.
     pub squares: (f64, f64),
+    /// A condition, and what need not be computed where it holds.
     pub rescues: Vec<(ValueId, ValueId)>,
 }
 
 impl Values {
+    /// None yet, over the same dimensions.
+    pub fn without_any(&self) -> Values {
+        Values {
+            extents: self.extents.clone(),
+            is_exact: self.is_exact,
+            squares: self.squares,
+            ..Values::default()
+        }
+    }
     pub fn len(&self) -> usize {
         self.operations.len()
     }

@@ -205,7 +205,7 @@ pub(super) fn sink_block<L: Lanes>(
     let inner = sink.strides[depth - 1];
     let rows = if kernel.has_rows { sink.strides[depth - 2] } else { 0 };
     match &sink.kind {
-        SinkKind::Store { .. } => unpack(values, to, shape, rows, inner),
+        SinkKind::Store { .. } => unpack(lanes, values, to, shape, rows, inner),
         SinkKind::Fold(fold, _) => {
             let lost = workspace.losts[at].wrapping_offset(offset - sink.offset);
             fold::block(lanes, *fold, values, shape, (to, lost), (rows, inner), &mut workspace.running[at]);

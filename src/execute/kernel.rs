@@ -34,7 +34,10 @@ pub(super) fn is_idle<T: Precision>(
     let flags = address(bases, memory, start, tile);
     // SAFETY: a pass before has stored so many.
     let flags = unsafe { std::slice::from_raw_parts(flags, length) };
-    debug_assert!(flags.iter().all(|flag| !flag.is_nan()), "a pass is left out before it is known if it may be");
+    debug_assert!(
+        flags.iter().all(|flag| !flag.is_nan()),
+        "a pass is left out before it is known if it may be"
+    );
     flags.iter().all(|flag| *flag != T::zero())
 }
 

@@ -31,7 +31,7 @@ mod transfer;
 mod workspace;
 
 use crate::compile::Program;
-use crate::compile::program::{Kernel, OutputKind, Total};
+use crate::compile::program::{Kernel, OutputKind, Total, TotalPart};
 use crate::evaluate::Data;
 use crate::graph::VariableId;
 use crate::native::{Native, Natives};
@@ -226,35 +226,24 @@ const MARGIN: usize = 64;
 /// Divides sums over the batch, and puts them where they belong.
 fn finish<T: Precision>(program: &Program, results: &mut [Buffer<T>], totals: &[T]) {
     for (output, result) in program.results.iter().zip(results) {
-        if let OutputKind::Total { start, loops } = &output.kind {
-            let totals = &totals[*start..];
-            let divisor = T::from_double(output.divisor);
-            if is_row_major(loops) {
-                for (element, total) in result.iter_mut().zip(totals) {
-                    *element = *total / divisor;
-                }
-                continue;
-            }
-            for (at, element) in result.iter_mut().enumerate() {
-                let (mut rest, mut offset) = (at, 0);
-                for (length, stride) in loops.iter().rev() {
-                    offset += rest % length * stride;
+        let OutputKind::Total(parts) = &output.kind else { continue };
+        let divisor = T::from_double(output.divisor);
+        for TotalPart { start, first, loops } in parts {
+            let (inner, outer) = loops.split_first().unwrap_or((&(1, 1, 1), &[]));
+            let count: usize = outer.iter().map(|l| l.0).product();
+            for at in 0..count {
+                let (mut rest, mut from, mut to) = (at, *start, *first);
+                for (length, in_sums, in_result) in outer {
+                    from += rest % length * in_sums;
+                    to += rest % length * in_result;
                     rest /= length;
                 }
-                *element = totals[offset] / divisor;
+                for turn in 0..inner.0 {
+                    result[to + turn * inner.2] = totals[from + turn * inner.1] / divisor;
+                }
             }
         }
     }
-}
-
-/// Whether loops of these lengths and strides go from element to element.
-fn is_row_major(loops: &[(usize, usize)]) -> bool {
-    let mut expected = 1;
-    loops.iter().rev().all(|(length, stride)| {
-        let fits = *length == 1 || *stride == expected;
-        expected *= length;
-        fits
-    })
 }
 
 /// Does `work` for 0 to `count`, on as many threads.

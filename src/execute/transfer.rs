@@ -56,7 +56,8 @@ pub(super) fn pack<L: Lanes>(
             for at in 0..low {
                 *target.add(at) = L::Scalar::nan();
             }
-            copy_strided(source.wrapping_offset(low as isize * inner), inner, target.add(low), high - low);
+            let source = source.wrapping_offset(low as isize * inner);
+            copy_strided(lanes, source, inner, target.add(low), high - low);
             for at in high..shape.run {
                 *target.add(at) = L::Scalar::nan();
             }
@@ -69,7 +70,13 @@ pub(super) fn pack<L: Lanes>(
 /// # Safety
 /// They must be readable, and the target writable.
 #[inline(always)]
-unsafe fn copy_strided<T: Copy>(from: *const T, stride: isize, to: *mut T, count: usize) {
+unsafe fn copy_strided<L: Lanes>(
+    lanes: L,
+    from: *const L::Scalar,
+    stride: isize,
+    to: *mut L::Scalar,
+    count: usize,
+) {
     // SAFETY: the caller vouches for the memory.
     unsafe {
         match stride {
@@ -80,12 +87,26 @@ unsafe fn copy_strided<T: Copy>(from: *const T, stride: isize, to: *mut T, count
                 }
             }
             _ => {
-                for at in 0..count {
+                let mut first = 0;
+                if let Some(step) = near(stride) {
+                    while first + L::WIDTH <= count
+                        && let Some(values) = lanes.load_strided(from.offset(first as isize * stride), step)
+                    {
+                        lanes.store_to(to.add(first), values);
+                        first += L::WIDTH;
+                    }
+                }
+                for at in first..count {
                     *to.add(at) = *from.offset(at as isize * stride);
                 }
             }
         }
     }
+}
+
+/// The stride, where a vector of elements so far apart spans few enough to be counted in 32 bits.
+fn near(stride: isize) -> Option<i32> {
+    i32::try_from(stride).ok().filter(|stride| stride.unsigned_abs() <= 1 << 24)
 }
 
 /// For which k from 0 to `count` (exclusive), as a half-open range, 0 <= at + k*stride < length.
@@ -145,7 +166,14 @@ pub(super) fn number<L: Lanes>(
 
 /// Writes a block to strided memory.
 #[inline(always)]
-pub(super) fn unpack<T: Copy>(values: *const T, to: *mut T, shape: Shape, row_stride: isize, inner: isize) {
+pub(super) fn unpack<L: Lanes>(
+    lanes: L,
+    values: *const L::Scalar,
+    to: *mut L::Scalar,
+    shape: Shape,
+    row_stride: isize,
+    inner: isize,
+) {
     for row in 0..shape.rows {
         let target = to.wrapping_offset(row as isize * row_stride);
         // SAFETY: a sink's strides lead to elements of its array.
@@ -154,7 +182,19 @@ pub(super) fn unpack<T: Copy>(values: *const T, to: *mut T, shape: Shape, row_st
             if inner == 1 {
                 std::ptr::copy_nonoverlapping(source, target, shape.run);
             } else {
-                for at in 0..shape.run {
+                let mut first = 0;
+                if let Some(step) = near(inner) {
+                    while first + L::WIDTH <= shape.run
+                        && lanes.store_strided(
+                            target.offset(first as isize * inner),
+                            step,
+                            lanes.load_from(source.add(first)),
+                        )
+                    {
+                        first += L::WIDTH;
+                    }
+                }
+                for at in first..shape.run {
                     *target.offset(at as isize * inner) = *source.add(at);
                 }
             }

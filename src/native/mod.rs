@@ -39,7 +39,7 @@ mod trace;
 pub(crate) use emit::{ACCUMULATORS, Arguments, PORTS, Port};
 pub(crate) use record::{Layout, Source, Use, gather_of};
 
-use crate::compile::program::{Kernel, Program, Sink};
+use crate::compile::program::{Kernel, Memory, Program, Sink};
 use crate::vector::{Level, Precision};
 use code::Code;
 use emit::Emitted;
@@ -90,9 +90,19 @@ impl Natives {
         self.shared.iter().chain(&self.each).chain(&self.after).flatten()
     }
 
-    /// The results whose elements are all looked at while they are written.
-    pub fn checked(&self) -> impl Iterator<Item = usize> {
-        self.all().flat_map(|native| native.layout.checked.iter().copied())
+    /// By result of the program, whether all of its elements are looked at while they are written.
+    pub fn checked(&self, program: &Program) -> Vec<bool> {
+        let mut parts = vec![0_usize; program.results.len()];
+        for sink in program.kernels().flat_map(|kernel| &kernel.sinks) {
+            if let Memory::Result(result, _) = sink.memory {
+                parts[result] += 1;
+            }
+        }
+        let mut looked_at = vec![0; parts.len()];
+        for result in self.all().flat_map(|native| &native.layout.checked) {
+            looked_at[*result] += 1;
+        }
+        parts.into_iter().zip(looked_at).map(|(parts, looked_at)| parts > 0 && parts == looked_at).collect()
     }
 }
 

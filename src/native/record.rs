@@ -65,7 +65,7 @@ pub struct Layout {
     pub outputs: Vec<Option<u16>>,
     /// Registers beyond those of the tape.
     pub extra: usize,
-    /// Results whose elements are all looked at on their way.
+    /// The results that sinks write to whose values are all looked at on their way: one a sink.
     pub checked: Vec<usize>,
     /// Ports that whole vectors are written to past the caches.
     pub streamed: Vec<usize>,
@@ -302,6 +302,13 @@ impl Recording<'_> {
         for (at, sink) in self.kernel.sinks.iter().enumerate() {
             let value = lanes.register(sink.register.number.into());
             let number = at as u16;
+            if let (Memory::Result(result, _), SinkKind::Store { .. }) = (sink.memory, &sink.kind) {
+                let (accumulator, before) = finite.unwrap_or_else(|| self.accumulator(lanes, Use::Finite));
+                let live = lanes.with(|trace| trace.value(Op::Live, &[value, zero]));
+                // Infinity and NaN times 0 is NaN, and stays so.
+                finite = Some((accumulator, lanes.mul_add(live, zero, before)));
+                self.layout.checked.push(result);
+            }
             if let Some(block) = self.layout.outputs[at] {
                 let port = self.layout.port(Source::Register(block));
                 lanes.with(|trace| trace.turn.push(Item::Store(port, value)));
@@ -315,14 +322,6 @@ impl Recording<'_> {
                     lanes.with(|trace| trace.turn.push(Item::Store(port, value)));
                     if (self.is_streamed)(sink) {
                         self.layout.streamed.push(port.into());
-                    }
-                    if let Memory::Result(result, _) = sink.memory {
-                        let (accumulator, before) =
-                            finite.unwrap_or_else(|| self.accumulator(lanes, Use::Finite));
-                        let live = lanes.with(|trace| trace.value(Op::Live, &[value, zero]));
-                        // Infinity and NaN times 0 is NaN, and stays so.
-                        finite = Some((accumulator, lanes.mul_add(live, zero, before)));
-                        self.layout.checked.push(result);
                     }
                 }
                 SinkKind::Fold(kind, _) if inner == 1 => {

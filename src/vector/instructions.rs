@@ -32,6 +32,38 @@ pub trait InstructionSet: Simd {
     fn reciprocal_64(self, _: Self::f64s) -> Option<Self::f64s> {
         None
     }
+    /// Elements that are `stride` apart, if the set has an instruction for it.
+    ///
+    /// # Safety
+    /// All of them must be readable, and the last no more than `i32::MAX` elements away.
+    #[inline(always)]
+    unsafe fn gather_32(self, _from: *const f32, _stride: i32) -> Option<Self::f32s> {
+        None
+    }
+    /// As [`InstructionSet::gather_32`].
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    unsafe fn gather_64(self, _from: *const f64, _stride: i32) -> Option<Self::f64s> {
+        None
+    }
+    /// Writes elements `stride` apart. Whether the set has an instruction for it; else nothing is done.
+    ///
+    /// # Safety
+    /// All of them must be writable, and the last no more than `i32::MAX` elements away.
+    #[inline(always)]
+    unsafe fn scatter_32(self, _to: *mut f32, _stride: i32, _values: Self::f32s) -> bool {
+        false
+    }
+    /// As [`InstructionSet::scatter_32`].
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    unsafe fn scatter_64(self, _to: *mut f64, _stride: i32, _values: Self::f64s) -> bool {
+        false
+    }
 }
 
 impl InstructionSet for pulp::Scalar {
@@ -84,6 +116,8 @@ mod x86 {
     use pulp::{b8, b16, f32x8, f32x16, f64x4, f64x8, m32x8, m64x4, u32x8, u32x16, u64x4, u64x8};
     use std::arch::x86_64::{
         _MM_FROUND_TO_NEAREST_INT, _mm_cvtsi64_si128, _mm256_castsi256_pd, _mm256_castsi256_ps,
+        _mm256_mullo_epi32, _mm256_set1_epi32, _mm256_setr_epi32, _mm512_i32gather_pd, _mm512_i32gather_ps,
+        _mm512_i32scatter_pd, _mm512_i32scatter_ps, _mm512_mullo_epi32, _mm512_set1_epi32, _mm512_setr_epi32,
     };
 
     /// The vector instructions take the count of a shift as a register whose value the compiler knows.
@@ -176,6 +210,44 @@ mod x86 {
         #[inline(always)]
         fn reciprocal_64(self, a: f64x8) -> Option<f64x8> {
             Some(pulp::cast(self.avx512f._mm512_rcp14_pd(pulp::cast(a))))
+        }
+        #[inline(always)]
+        unsafe fn gather_32(self, from: *const f32, stride: i32) -> Option<f32x16> {
+            // SAFETY: the token proves that the processor has the instructions; the caller vouches for the memory.
+            unsafe {
+                let steps = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+                let places = _mm512_mullo_epi32(steps, _mm512_set1_epi32(stride));
+                Some(pulp::cast(_mm512_i32gather_ps::<4>(places, from)))
+            }
+        }
+        #[inline(always)]
+        unsafe fn gather_64(self, from: *const f64, stride: i32) -> Option<f64x8> {
+            // SAFETY: as above.
+            unsafe {
+                let steps = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+                let places = _mm256_mullo_epi32(steps, _mm256_set1_epi32(stride));
+                Some(pulp::cast(_mm512_i32gather_pd::<8>(places, from)))
+            }
+        }
+        #[inline(always)]
+        unsafe fn scatter_32(self, to: *mut f32, stride: i32, values: f32x16) -> bool {
+            // SAFETY: as above.
+            unsafe {
+                let steps = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+                let places = _mm512_mullo_epi32(steps, _mm512_set1_epi32(stride));
+                _mm512_i32scatter_ps::<4>(to, places, pulp::cast(values));
+            }
+            true
+        }
+        #[inline(always)]
+        unsafe fn scatter_64(self, to: *mut f64, stride: i32, values: f64x8) -> bool {
+            // SAFETY: as above.
+            unsafe {
+                let steps = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+                let places = _mm256_mullo_epi32(steps, _mm256_set1_epi32(stride));
+                _mm512_i32scatter_pd::<8>(to, places, pulp::cast(values));
+            }
+            true
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Which instruction set runs, chosen at run time.
 
 use super::instructions::InstructionSet;
-use super::lanes::{Doubles, Lanes, Singles};
+use super::lanes::Lanes;
+use super::registers::{Doubles, Singles};
 use crate::real::Real;
 use std::marker::PhantomData;
 use std::sync::OnceLock;

@@ -4,6 +4,7 @@
 //! level          which instruction set runs, chosen at run time
 //! instructions   what the sets have that the crate for vector types does not name
 //! lanes          one register of floats: the operations that everything above is written in
+//! registers      lanes that are the registers of an instruction set
 //! functions      elementary functions, one source for every instruction set and precision
 //! accuracy       how exact each is, as a table that the tests hold them to
 //! ```
@@ -19,7 +20,9 @@ pub mod functions;
 pub mod instructions;
 pub mod lanes;
 pub mod level;
+pub mod registers;
 
 pub use accuracy::Elementary;
-pub use lanes::{Doubles, Lanes, Singles};
+pub use lanes::Lanes;
 pub use level::{Level, Precision, Vectorized};
+pub use registers::{Doubles, Singles};

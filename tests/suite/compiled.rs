@@ -175,6 +175,40 @@ fn random_formulas_with_shared_inputs_agree_with_the_reference() {
     }
 }
 
+/// Short axes in a long batch: each of their elements is a value of its own.
+#[test]
+fn short_axes_agree_with_the_reference() {
+    let library = Library::builtin();
+    for name in all(&library) {
+        let loss = library.loss(&name).unwrap();
+        let draw = &mut Draw(5);
+        let what = format!("{name} with a batch of 301");
+        check::<f64>(&what, &loss, &batched(&loss, draw, 3, 301), Reduction::None);
+        check::<f32>(&what, &loss, &batched(&loss, draw, 4, 301), Reduction::Sum);
+    }
+    for text in [
+        // Rows of a long array, scaled by what the batch, or nothing, varies with.
+        "loss f(x[n,k], w[k], y[n]) = sum[n](y*logsumexp[k](w*x)) + sum[n](norm[k](x[n,k] - w[k]))",
+        // Places that data tell, on the short axis and the long one; a stored value that is read elsewhere.
+        "loss f(x[n,k], t[n] in index[k], s[n] in index[n]) = sum[n](p[n,t[n]]*tanh(x[s[n],0]))
+            where p[i,k] = softmax[k](x[i,k])",
+        "loss f(x[n,k]) = sum[n](max[k](x) + prod[k](x) - min[k](|x|)/(1 + sum[k](k*x[n,k])^2))",
+        "loss f(x[n,k]) = sum[n](if any[k](x > 1) then mean[k : x > 0](x) else sum[k](if k == 1 then x[n,0] else x))",
+        "loss f(a[n,k], b[m,k]) = mean[n](min[m](norm[k](a[n,k] - b[m,k])))",
+    ] {
+        let loss = Loss::parse(text).unwrap_or_else(|e| panic!("{e}"));
+        let at = inputs::<f64>(&loss, &mut Draw(3), 300).into_iter().map(|(name, array)| {
+            let axes = &loss.graph().variables().iter().find(|v| v.name == name).unwrap().axes;
+            let k = axes.iter().position(|axis| loss.graph().axis(*axis).name == "k");
+            let few = |k: usize| array.slice_axis(Axis(k), (0..4).into()).to_owned();
+            let array = k.map_or_else(|| array.clone(), few);
+            let is_place = name == "t";
+            (name, if is_place { array.mapv(|v| v % 4.0) } else { array })
+        });
+        check(text, &loss, &at.collect(), Reduction::None);
+    }
+}
+
 /// Pairs of rows: products of matrices, with and without a batch.
 #[test]
 fn pairwise_losses_agree_with_the_reference() {

@@ -369,6 +369,18 @@ fn lanes_are_read_joined_and_written() {
             let mut part = [0.0; 1];
             l.store_partial(&mut part, l.load_partial(&values[..1], 7.0));
             assert_eq!(part[0], values[0]);
+            // Every third, backwards.
+            let mut spread = [0.5; 24];
+            let last = 3 * (L::WIDTH - 1);
+            // SAFETY: as many as there are lanes, three apart, are within the array.
+            if unsafe { l.store_strided(spread.as_mut_ptr().add(last), -3, x) } {
+                let expected =
+                    |at: usize| if at % 3 == 0 && at <= last { values[(last - at) / 3] } else { 0.5 };
+                assert!(spread.iter().enumerate().all(|(at, v)| *v == expected(at)));
+                // SAFETY: as above.
+                let back = unsafe { l.load_strided(spread.as_ptr().add(last), -3) };
+                assert_eq!(l.to_array(back.unwrap())[..L::WIDTH], *values);
+            }
             let with_nan = l.select(l.equal(x, l.splat(values[0])), l.constant(f64::NAN), x);
             assert!(l.max_of_lanes(with_nan).is_nan() && l.min_of_lanes(with_nan).is_nan());
             assert!(l.any(l.is_nan(with_nan)) && !l.any(l.is_nan(x)) && l.all(l.mask_from_real(x)));
