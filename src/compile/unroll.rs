@@ -11,7 +11,7 @@ use super::value::{
 use crate::function::Function;
 
 /// The most elements that an axis has which is unrolled, and all that one value varies with together.
-const SHORT: usize = 10;
+const SHORT: usize = 8;
 
 /// As often a reduction must occur for it to be worth while.
 const OFTEN: usize = 256;

@@ -7,7 +7,7 @@ use super::trace::{Item, Op, Rate, Trace, Value};
 
 /// So few items of a turn are not worth it, as the processor sees several turns at once; so many are not worth the code.
 const FEWEST_ITEMS: usize = 16;
-const MOST_ITEMS: usize = 600;
+const MOST_ITEMS: usize = 200;
 
 impl Trace {
     /// Adds the turn of two vectors, if it is worth it: the values of a second vector, which are of their own and go on
