@@ -44,6 +44,16 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
+    /// All of the result of that number.
+    pub(super) fn whole(
+        result: usize,
+        (value, order): (ValueId, Vec<Dimension>),
+        kind: Kind,
+        divisor: f64,
+    ) -> Wanted {
+        Wanted { value, order, at: Vec::new(), result, kind, divisor }
+    }
+
     /// The dimensions of its elements, without those that are unrolled.
     fn space(&self) -> Space {
         let space = self.order.iter().fold(Space::POINT, |space, d| space.with(*d));

@@ -93,8 +93,7 @@ pub(crate) fn compile<T: Real>(
             }
             _ => (values.sum_over_batch(Space::POINT, value), Kind::Total),
         };
-        let result = wanted.len();
-        wanted.push(Wanted { value, order, at: Vec::new(), result, kind, divisor: *divisor });
+        wanted.push(Wanted::whole(wanted.len(), (value, order), kind, *divisor));
     }
     let ranges = translator.ranges();
     let Some(program) = finish(translator, wanted, data) else { return Ok(None) };
@@ -126,8 +125,7 @@ fn finish<T: Real>(
         } else {
             (values.sum(space, flag), Kind::Once)
         };
-        let result = wanted.len();
-        wanted.push(Wanted { value, order: Vec::new(), at: Vec::new(), result, kind, divisor: 1.0 });
+        wanted.push(Wanted::whole(wanted.len(), (value, Vec::new()), kind, 1.0));
     }
     if let Some((unrolled, parts)) = unroll::unrolled(values, &wanted) {
         (*values, wanted) = (unrolled, parts);

@@ -62,20 +62,19 @@ fn over<T: Real>(
         let factor = translator.values.constant(1.0 / divisor);
         let value = translator.values.multiply(factor, value);
         let kind = if order.contains(&BATCH) { Kind::Each } else { Kind::Once };
-        let result = wanted.len();
-        wanted.push(Wanted { value, order, at: Vec::new(), result, kind, divisor: 1.0 });
+        wanted.push(Wanted::whole(wanted.len(), (value, order), kind, 1.0));
     }
     if translator.is_too_large || translator.reads_elsewhere {
         return Ok(None);
     }
-    if !is_streamable(&translator.values, &wanted) {
+    if !takes_one_go(&translator.values, &wanted) {
         return Ok(None);
     }
     Ok(super::finish(translator, wanted, data))
 }
 
 /// Whether one go over the batch is enough: it is reduced by sums alone, and nothing that varies with it needs one.
-fn is_streamable(values: &Values, wanted: &[Wanted]) -> bool {
+fn takes_one_go(values: &Values, wanted: &[Wanted]) -> bool {
     let needed = values.needed(wanted.iter().map(|w| w.value));
     let is_after = values.after_batch(&needed);
     let fits = |value: &ValueId| {
