@@ -374,8 +374,9 @@ fn lanes_are_read_joined_and_written() {
             let last = 3 * (L::WIDTH - 1);
             // SAFETY: as many as there are lanes, three apart, are within the array.
             if unsafe { l.store_strided(spread.as_mut_ptr().add(last), -3, x) } {
-                let expected =
-                    |at: usize| if at % 3 == 0 && at <= last { values[(last - at) / 3] } else { 0.5 };
+                let expected = |at: usize| {
+                    if at.is_multiple_of(3) && at <= last { values[(last - at) / 3] } else { 0.5 }
+                };
                 assert!(spread.iter().enumerate().all(|(at, v)| *v == expected(at)));
                 // SAFETY: as above.
                 let back = unsafe { l.load_strided(spread.as_ptr().add(last), -3) };
