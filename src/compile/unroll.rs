@@ -10,14 +10,17 @@ use super::value::{
 };
 use crate::function::Function;
 
-/// The most elements that an axis has which is unrolled, and all that one value varies with together.
+/// The most elements that an axis has which is unrolled.
 const SHORT: usize = 8;
+
+/// The most that all of them have together that one value varies with.
+const PAIRS: usize = 36;
 
 /// As often a reduction must occur for it to be worth while.
 const OFTEN: usize = 256;
 
 /// The most values that may come of it.
-const VALUES: usize = 1500;
+const VALUES: usize = 400;
 
 /// The most places that are read and written: code has no room for many more.
 const PLACES: usize = 40;
@@ -83,7 +86,7 @@ impl Values {
             _ => short,
         });
         let own = |value: &ValueId| Space(self.space(*value).0 & short.0);
-        let fits = needed.iter().all(|value| self.volume(own(value)) <= SHORT)
+        let fits = needed.iter().all(|value| self.volume(own(value)) <= PAIRS)
             && needed.iter().map(|value| self.volume(own(value))).sum::<usize>() <= VALUES;
         (short != Space::POINT && fits).then_some(short)
     }
