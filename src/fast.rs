@@ -105,8 +105,8 @@ impl<'a, T: Precision> Compiled<'a, T> {
         // Where there is no batch, an index may stand for it, whose turns are nobody's elements.
         let progress = if self.data.batch.is_empty() { &|_| {} } else { progress };
         let on = (threads, level);
-        let mut checked = self.natives.checked(&self.program);
-        let mut is_finite = execute(&self.program, &self.natives, self.data, on, &mut self.results, progress);
+        let mut natives = &self.natives;
+        let mut is_finite = execute(&self.program, natives, self.data, on, &mut self.results, progress);
         if self.results[self.outputs.len()..].iter().any(|count| count.iter().any(|c| *c != T::zero())) {
             if self.exact.is_none() {
                 let exact = prepare(self.graph, &self.outputs, self.data, self.divisor, true)?;
@@ -115,12 +115,12 @@ impl<'a, T: Precision> Compiled<'a, T> {
                     (program, natives)
                 });
             }
-            if let Some((exact, natives)) = &self.exact {
-                checked = natives.checked(exact);
+            if let Some((exact, of_exact)) = &self.exact {
+                natives = of_exact;
                 is_finite = execute(exact, natives, self.data, on, &mut self.results, &|_| {});
             }
         }
-        let rest = self.results.iter().zip(checked).filter(|(_, checked)| !*checked);
+        let rest = self.results.iter().zip(&natives.checked).filter(|(_, checked)| !**checked);
         Ok(is_finite && rest.map(|(result, _)| result).all(|result| is_all_finite(result)))
     }
 

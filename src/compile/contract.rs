@@ -147,7 +147,7 @@ impl Values {
         loop {
             let grown = factors
                 .iter()
-                .filter(|f| kept(**f).0 & group.0 != 0)
+                .filter(|f| kept(**f).common(group) != Space::POINT)
                 .fold(group, |space, f| space.union(kept(*f)));
             if grown == group {
                 break;
@@ -155,7 +155,7 @@ impl Values {
             group = grown;
         }
         let (mut left, rest): (Vec<ValueId>, Vec<ValueId>) =
-            factors.iter().partition(|f| kept(**f).0 & group.0 != 0);
+            factors.iter().partition(|f| kept(**f).common(group) != Space::POINT);
         let (mut right, loose): (Vec<ValueId>, Vec<ValueId>) =
             rest.into_iter().partition(|f| kept(*f) != Space::POINT);
         let space = |side: &[ValueId]| side.iter().fold(Space::POINT, |space, f| space.union(self.space(*f)));

@@ -55,7 +55,7 @@ impl Wanted {
     }
 
     /// The dimensions of its elements, without those that are unrolled.
-    fn space(&self) -> Space {
+    pub(super) fn space(&self) -> Space {
         let space = self.order.iter().fold(Space::POINT, |space, d| space.with(*d));
         self.at.iter().fold(space, |space, (d, _)| space.without(Space::of(*d)))
     }
@@ -186,16 +186,15 @@ pub(super) fn lower(
                 OutputKind::Total(vec![TotalPart { start, first: first as usize, loops }])
             }
         };
-        if let Some(Output { kind: OutputKind::Total(parts), .. }) = results.get_mut(result.result)
-            && let OutputKind::Total(part) = kind
-        {
-            parts.extend(part);
-            continue;
+        match results.get_mut(result.result) {
+            None => results.push(Output { length, kind, divisor: result.divisor }),
+            // A further part of it.
+            Some(known) => {
+                if let (OutputKind::Total(parts), OutputKind::Total(part)) = (&mut known.kind, kind) {
+                    parts.extend(part);
+                }
+            }
         }
-        if result.result < results.len() {
-            continue;
-        }
-        results.push(Output { length, kind, divisor: result.divisor });
     }
     let [mut shared, mut each, mut after]: [Vec<Kernel>; 3] = Default::default();
     for (pass, stored, of_results) in &schedule.passes {

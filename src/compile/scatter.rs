@@ -29,7 +29,7 @@ impl Values {
                     if !over.contains(dimension)
                         && dimension != BATCH
                         && !others.contains(dimension)
-                        && self.space(value).0 & over.0 != 0 =>
+                        && self.space(value).common(over) != Space::POINT =>
                 {
                     places.push((dimension, value));
                 }

@@ -60,16 +60,14 @@ pub(super) fn unrolled(values: &Values, wanted: &[Wanted]) -> Option<(Values, Ve
     }
     let mut parts = Vec::with_capacity(wanted.len());
     for whole in wanted {
-        let own = whole.order.iter().fold(Space::POINT, |space, d| space.with(*d));
-        for turn in unrolling.turns(own) {
+        for turn in unrolling.turns(whole.space()) {
             let value = unrolling.at(whole.value, &turn);
             parts.push(Wanted { value, at: turn, order: whole.order.clone(), ..*whole });
         }
     }
-    let mut to = unrolling.to;
+    let to = unrolling.to;
     let read = to.needed(parts.iter().map(|part| part.value));
     let read = read.into_iter().filter(|value| matches!(to.operation(*value), Operation::Load(_))).count();
-    to.rescues.dedup();
     (read + parts.len() <= PLACES).then_some((to, parts))
 }
 
@@ -85,7 +83,7 @@ impl Values {
             }
             _ => short,
         });
-        let own = |value: &ValueId| Space(self.space(*value).0 & short.0);
+        let own = |value: &ValueId| self.space(*value).common(short);
         let fits = needed.iter().all(|value| self.volume(own(value)) <= PAIRS)
             && needed.iter().map(|value| self.volume(own(value))).sum::<usize>() <= VALUES;
         (short != Space::POINT && fits).then_some(short)
@@ -111,7 +109,7 @@ impl Unrolling<'_> {
     /// All turns of the short dimensions of a space.
     fn turns(&self, space: Space) -> Vec<Turn> {
         let mut turns = vec![Turn::new()];
-        for dimension in Space(space.0 & self.short.0).dimensions() {
+        for dimension in space.common(self.short).dimensions() {
             let elements = 0..self.from.length(dimension);
             let longer = |turn: Turn| {
                 elements
@@ -125,7 +123,7 @@ impl Unrolling<'_> {
 
     /// What has become of a value, at a turn of all its short dimensions.
     fn at(&self, value: ValueId, turn: &Turn) -> ValueId {
-        let own = Space(self.from.space(value).0 & self.short.0);
+        let own = self.from.space(value).common(self.short);
         let at = own.dimensions().fold(0, |at, d| at * self.from.length(d) + position(turn, d));
         self.elements[value.position()][at]
     }
@@ -181,7 +179,7 @@ impl Unrolling<'_> {
     /// Whether one of the dimensions, or of those that the values vary with, is unrolled.
     fn is_short(&self, space: Space, values: &[ValueId]) -> bool {
         let all = values.iter().fold(space, |space, v| space.union(self.from.space(*v)));
-        all.0 & self.short.0 != 0
+        all.common(self.short) != Space::POINT
     }
 
     /// A load. A place on a short axis that data tell is a choice.
@@ -258,7 +256,7 @@ impl Unrolling<'_> {
             .map(|inner| self.at(body, &turn.iter().copied().chain(inner).collect()))
             .collect();
         if let [term] = *terms.as_slice()
-            && Space(over.0 & self.short.0) == Space::POINT
+            && over.common(self.short) == Space::POINT
         {
             return Some(self.to.reduce(fold, over, term));
         }

@@ -34,6 +34,9 @@ impl Space {
     pub fn union(self, other: Space) -> Space {
         Space(self.0 | other.0)
     }
+    pub fn common(self, other: Space) -> Space {
+        Space(self.0 & other.0)
+    }
     pub fn without(self, other: Space) -> Space {
         Space(self.0 & !other.0)
     }

@@ -61,6 +61,8 @@ pub(crate) struct Natives {
     pub shared: Vec<Option<Native>>,
     pub each: Vec<Option<Native>>,
     pub after: Vec<Option<Native>>,
+    /// By result of the program, whether all of its elements are looked at while they are written.
+    pub checked: Vec<bool>,
 }
 
 impl Natives {
@@ -80,30 +82,31 @@ impl Natives {
                 Some(Native { layout, level, usual: codes.next()?, general: OnceLock::new() })
             })
             .collect();
+        let checked = checked(program, natives.iter().flatten());
         let after = natives.split_off(program.shared.len() + program.each.len());
         let each = natives.split_off(program.shared.len());
-        Natives { shared: natives, each, after }
+        Natives { shared: natives, each, after, checked }
     }
 
     /// All code that there is.
     pub fn all(&self) -> impl Iterator<Item = &Native> {
         self.shared.iter().chain(&self.each).chain(&self.after).flatten()
     }
+}
 
-    /// By result of the program, whether all of its elements are looked at while they are written.
-    pub fn checked(&self, program: &Program) -> Vec<bool> {
-        let mut parts = vec![0_usize; program.results.len()];
-        for sink in program.kernels().flat_map(|kernel| &kernel.sinks) {
-            if let Memory::Result(result, _) = sink.memory {
-                parts[result] += 1;
-            }
+/// By result, whether code looks at what every sink writes to it.
+fn checked<'a>(program: &Program, natives: impl Iterator<Item = &'a Native>) -> Vec<bool> {
+    let mut parts = vec![0_usize; program.results.len()];
+    for sink in program.kernels().flat_map(|kernel| &kernel.sinks) {
+        if let Memory::Result(result, _) = sink.memory {
+            parts[result] += 1;
         }
-        let mut looked_at = vec![0; parts.len()];
-        for result in self.all().flat_map(|native| &native.layout.checked) {
-            looked_at[*result] += 1;
-        }
-        parts.into_iter().zip(looked_at).map(|(parts, looked_at)| parts > 0 && parts == looked_at).collect()
     }
+    let mut looked_at = vec![0; parts.len()];
+    for result in natives.flat_map(|native| &native.layout.checked) {
+        looked_at[*result] += 1;
+    }
+    parts.into_iter().zip(looked_at).map(|(parts, looked_at)| parts > 0 && parts == looked_at).collect()
 }
 
 /// The code of a kernel, if it can have any: what assumes what is usual, told which sinks are streamed, or else what is

@@ -115,9 +115,10 @@ mod x86 {
     use pulp::x86::{V3, V4};
     use pulp::{b8, b16, f32x8, f32x16, f64x4, f64x8, m32x8, m64x4, u32x8, u32x16, u64x4, u64x8};
     use std::arch::x86_64::{
-        _MM_FROUND_TO_NEAREST_INT, _mm_cvtsi64_si128, _mm256_castsi256_pd, _mm256_castsi256_ps,
-        _mm256_mullo_epi32, _mm256_set1_epi32, _mm256_setr_epi32, _mm512_i32gather_pd, _mm512_i32gather_ps,
-        _mm512_i32scatter_pd, _mm512_i32scatter_ps, _mm512_mullo_epi32, _mm512_set1_epi32, _mm512_setr_epi32,
+        __m256i, __m512i, _MM_FROUND_TO_NEAREST_INT, _mm_cvtsi64_si128, _mm256_castsi256_pd,
+        _mm256_castsi256_ps, _mm256_mullo_epi32, _mm256_set1_epi32, _mm256_setr_epi32, _mm512_i32gather_pd,
+        _mm512_i32gather_ps, _mm512_i32scatter_pd, _mm512_i32scatter_ps, _mm512_mullo_epi32,
+        _mm512_set1_epi32, _mm512_setr_epi32,
     };
 
     /// The vector instructions take the count of a shift as a register whose value the compiler knows.
@@ -171,6 +172,32 @@ mod x86 {
         }
     }
 
+    /// The places of 16 elements that are `stride` apart.
+    ///
+    /// # Safety
+    /// The processor must have AVX-512.
+    #[inline(always)]
+    unsafe fn places_32(stride: i32) -> __m512i {
+        // SAFETY: the caller vouches for the instructions.
+        unsafe {
+            let steps = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+            _mm512_mullo_epi32(steps, _mm512_set1_epi32(stride))
+        }
+    }
+
+    /// The places of 8 elements that are `stride` apart.
+    ///
+    /// # Safety
+    /// As for [`places_32`].
+    #[inline(always)]
+    unsafe fn places_64(stride: i32) -> __m256i {
+        // SAFETY: as above.
+        unsafe {
+            let steps = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+            _mm256_mullo_epi32(steps, _mm256_set1_epi32(stride))
+        }
+    }
+
     impl InstructionSet for V4 {
         shifts! {
             shift_left_32, _mm512_sll_epi32, u32x16, avx512f;
@@ -214,28 +241,18 @@ mod x86 {
         #[inline(always)]
         unsafe fn gather_32(self, from: *const f32, stride: i32) -> Option<f32x16> {
             // SAFETY: the token proves that the processor has the instructions; the caller vouches for the memory.
-            unsafe {
-                let steps = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-                let places = _mm512_mullo_epi32(steps, _mm512_set1_epi32(stride));
-                Some(pulp::cast(_mm512_i32gather_ps::<4>(places, from)))
-            }
+            unsafe { Some(pulp::cast(_mm512_i32gather_ps::<4>(places_32(stride), from))) }
         }
         #[inline(always)]
         unsafe fn gather_64(self, from: *const f64, stride: i32) -> Option<f64x8> {
             // SAFETY: as above.
-            unsafe {
-                let steps = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-                let places = _mm256_mullo_epi32(steps, _mm256_set1_epi32(stride));
-                Some(pulp::cast(_mm512_i32gather_pd::<8>(places, from)))
-            }
+            unsafe { Some(pulp::cast(_mm512_i32gather_pd::<8>(places_64(stride), from))) }
         }
         #[inline(always)]
         unsafe fn scatter_32(self, to: *mut f32, stride: i32, values: f32x16) -> bool {
             // SAFETY: as above.
             unsafe {
-                let steps = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-                let places = _mm512_mullo_epi32(steps, _mm512_set1_epi32(stride));
-                _mm512_i32scatter_ps::<4>(to, places, pulp::cast(values));
+                _mm512_i32scatter_ps::<4>(to, places_32(stride), pulp::cast(values));
             }
             true
         }
@@ -243,9 +260,7 @@ mod x86 {
         unsafe fn scatter_64(self, to: *mut f64, stride: i32, values: f64x8) -> bool {
             // SAFETY: as above.
             unsafe {
-                let steps = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-                let places = _mm256_mullo_epi32(steps, _mm256_set1_epi32(stride));
-                _mm512_i32scatter_pd::<8>(to, places, pulp::cast(values));
+                _mm512_i32scatter_pd::<8>(to, places_64(stride), pulp::cast(values));
             }
             true
         }
