@@ -71,6 +71,37 @@ impl Values {
         self.contraction(over, body).unwrap_or_else(|| self.reduce(Fold::Sum(0), over, body))
     }
 
+    /// The sum, or difference, of two products of matrices as one, if they have a factor in common.
+    pub(super) fn sum_of_contractions(
+        &mut self,
+        operation: Binary,
+        a: ValueId,
+        b: ValueId,
+    ) -> Option<ValueId> {
+        if let (
+            &Operation::Binary(Binary::Multiply, scale, a),
+            &Operation::Binary(Binary::Multiply, other, b),
+        ) = (self.operation(a), self.operation(b))
+        {
+            // A constant factor comes first.
+            self.as_constant(scale).filter(|_| scale == other)?;
+            let sum = self.sum_of_contractions(operation, a, b)?;
+            return Some(self.multiply(scale, sum));
+        }
+        let (&Operation::Contract(over, p, q), &Operation::Contract(also_over, r, s)) =
+            (self.operation(a), self.operation(b))
+        else {
+            return None;
+        };
+        let pairs = [(q, s, [p, r]), (p, r, [q, s]), (q, r, [p, s]), (p, s, [q, r])];
+        let (common, _, [x, y]) = pairs
+            .into_iter()
+            .filter(|_| over == also_over)
+            .find(|(common, also, [x, y])| common == also && self.space(*x) == self.space(*y))?;
+        let sum = self.joined(operation, x, y);
+        Some(self.contract(over, sum, common))
+    }
+
     /// The product of factors; what a condition keeps of them is chosen, so that what it leaves out does not matter.
     fn product_of(&mut self, factors: Vec<ValueId>) -> Option<ValueId> {
         let (masks, factors): (Vec<ValueId>, Vec<ValueId>) =
@@ -104,8 +135,48 @@ impl Values {
         if self.volume(space.without(Space::of(BATCH))) < WORTH {
             return None;
         }
+        let (factors, masked) = self.factors_of_sums(body);
+        let groups = |(left, right)| Groups { left, right, masked };
+        // The batch belongs to one group, or each of its elements has a product of its own.
+        let both = self.shared_batch(over, &factors);
+        self.split(over, &factors, Space::POINT)
+            .or_else(|| (both != Space::POINT).then(|| self.split(over, &factors, both)).flatten())
+            .map(groups)
+    }
+
+    /// The factors of a product, those under a condition, which is one itself, apart. A sum whose terms have factors in
+    /// common is their product with a sum.
+    fn factors_of_sums(&mut self, product: ValueId) -> (Vec<ValueId>, Vec<ValueId>) {
+        let (factors, mut masked) = self.factors(product);
+        let mut all = Vec::with_capacity(factors.len());
+        for factor in factors {
+            let Operation::Binary(operation @ (Binary::Add | Binary::Subtract), a, b) =
+                *self.operation(factor)
+            else {
+                all.push(factor);
+                continue;
+            };
+            let ((mut left, first), (mut right, second)) = (self.factors(a), self.factors(b));
+            let is_common = |f: &mut ValueId| right.contains(f) && self.as_constant(*f).is_none();
+            let common: Vec<ValueId> = left.extract_if(.., is_common).collect();
+            if common.is_empty() {
+                all.push(factor);
+                continue;
+            }
+            right.retain(|f| !common.contains(f));
+            let one = self.constant(1.0);
+            let [left, right] = [left, right].map(|rest| self.product_of(rest).unwrap_or(one));
+            all.push(self.joined(operation, left, right));
+            masked.extend([first, second].concat());
+            all.extend(common);
+        }
+        (all, masked)
+    }
+
+    /// The factors of a product, and which of them are under a condition, which is a factor itself.
+    fn factors(&mut self, product: ValueId) -> (Vec<ValueId>, Vec<ValueId>) {
         let (mut factors, mut masked) = (Vec::new(), Vec::new());
-        let mut pending = vec![(body, false)];
+        let mut pending = vec![(product, false)];
         while let Some((value, is_masked)) = pending.pop() {
             match *self.operation(value) {
                 Operation::Binary(Binary::Multiply, a, b) if a != b => {
@@ -113,12 +184,14 @@ impl Values {
                 }
                 Operation::Select(condition, then, otherwise) if !self.is_exact => {
                     let [one, zero] = [1.0, 0.0].map(|c| self.constant(c));
-                    let is_product =
-                        |v| matches!(*self.operation(v), Operation::Binary(Binary::Multiply, a, b) if a != b);
-                    if otherwise == zero && is_product(then) {
+                    let has_parts = |v| {
+                        matches!(*self.operation(v), Operation::Binary(Binary::Multiply, a, b) if a != b)
+                            || self.space(v) != self.space(value)
+                    };
+                    if otherwise == zero && has_parts(then) {
                         factors.push(self.select(condition, one, zero));
                         pending.push((then, true));
-                    } else if then == zero && is_product(otherwise) {
+                    } else if then == zero && has_parts(otherwise) {
                         factors.push(self.select(condition, zero, one));
                         pending.push((otherwise, true));
                     } else {
@@ -131,12 +204,7 @@ impl Values {
                 masked.push(value);
             }
         }
-        let groups = |(left, right)| Groups { left, right, masked };
-        // The batch belongs to one group, or each of its elements has a product of its own.
-        let both = self.shared_batch(over, &factors);
-        self.split(over, &factors, Space::POINT)
-            .or_else(|| (both != Space::POINT).then(|| self.split(over, &factors, both)).flatten())
-            .map(groups)
+        (factors, masked)
     }
 
     /// The factors in two groups with no dimension in common but those summed over and those shared.
@@ -160,9 +228,12 @@ impl Values {
             rest.into_iter().partition(|f| kept(*f) != Space::POINT);
         let space = |side: &[ValueId]| side.iter().fold(Space::POINT, |space, f| space.union(self.space(*f)));
         let spans = |side: &[ValueId]| over.without(space(side)) == Space::POINT;
-        // What has only dimensions that are summed over goes with the smaller side.
+        // What has only dimensions that are summed over goes with the smaller side, unless that is an input as it is.
         let is_smaller = self.volume(space(&left)) < self.volume(space(&right));
-        if is_smaller && spans(&right) { &mut left } else { &mut right }.extend(loose);
+        let smaller = if is_smaller { &left } else { &right };
+        let is_input = matches!(**smaller, [factor] if matches!(self.operation(factor), Operation::Load(_)));
+        let goes_left = is_smaller != is_input;
+        if goes_left && spans(&right) { &mut left } else { &mut right }.extend(loose);
         (space(&right).without(over).without(shared) != Space::POINT && spans(&left) && spans(&right))
             .then_some((left, right))
     }

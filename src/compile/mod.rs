@@ -9,6 +9,7 @@
 //! assemble    a pass as a kernel: loops, what a block reads and writes
 //! guard       loads beside an edge that conditions keep from mattering
 //! stream      an index that takes the place of the batch, so that pairs need not be stored
+//! others      sums of all terms but one
 //! contract, scatter, matrix    sums that are products of matrices, or that add to places that data tell
 //! tape, context, slots         expressions -> chains of simple operations, functions between them
 //! program     what is executed
@@ -23,6 +24,7 @@ mod contract;
 mod guard;
 mod lower;
 mod matrix;
+mod others;
 pub(crate) mod program;
 mod reduction;
 mod scatter;

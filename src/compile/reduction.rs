@@ -104,6 +104,8 @@ impl Values {
             body
         } else if let Some(scattered) = self.scattered(over, body) {
             scattered
+        } else if let Some(others) = self.sum_of_others(over, body) {
+            others
         } else if let Some(product) = self.contraction(over, body) {
             product
         } else {

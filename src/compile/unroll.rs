@@ -76,7 +76,7 @@ impl Values {
     fn short_dimensions(&self, needed: &[ValueId]) -> Option<Space> {
         let is_short = |d: Dimension| d != BATCH && (1..=SHORT).contains(&self.length(d));
         let short = needed.iter().fold(Space::POINT, |short, value| match *self.operation(*value) {
-            Operation::Reduce(_, over, _)
+            Operation::Reduce(_, over, _) | Operation::Contract(over, ..)
                 if over.dimensions().all(is_short) && self.volume(self.space(*value)) >= OFTEN =>
             {
                 short.union(over)
@@ -144,13 +144,7 @@ impl Unrolling<'_> {
             }
             Operation::Binary(operation, a, b) => {
                 let (a, b) = (self.at(a, turn), self.at(b, turn));
-                match operation {
-                    Binary::Add => self.to.add(a, b),
-                    Binary::Subtract => self.to.subtract(a, b),
-                    Binary::Multiply => self.to.multiply(a, b),
-                    Binary::And | Binary::Or => self.to.junction(operation == Binary::And, a, b),
-                    _ => self.to.binary(operation, a, b),
-                }
+                self.to.joined(operation, a, b)
             }
             Operation::Select(condition, then, otherwise) => {
                 let [condition, then, otherwise] = [condition, then, otherwise].map(|v| self.at(v, turn));
@@ -160,6 +154,9 @@ impl Unrolling<'_> {
             Operation::Contract(over, a, b) if !self.is_short(over, &[a, b]) => {
                 let (a, b) = (self.at(a, turn), self.at(b, turn));
                 self.to.contract(over, a, b)
+            }
+            Operation::Contract(over, a, b) if over.without(self.short) == Space::POINT => {
+                self.sum_of_products(over, [a, b], turn)
             }
             Operation::Scatter(over, body, ref places) => {
                 let mut read: Vec<ValueId> = places.iter().map(|p| p.1).collect();
@@ -272,6 +269,23 @@ impl Unrolling<'_> {
             }
         };
         Some(if long == Space::POINT { joined } else { self.to.reduce(fold, long, joined) })
+    }
+
+    /// A product of matrices over short dimensions. What a condition leaves out of a factor is no term.
+    fn sum_of_products(&mut self, over: Space, factors: [ValueId; 2], turn: &Turn) -> ValueId {
+        let mut terms = Vec::new();
+        for inner in self.turns(over) {
+            let at: Turn = turn.iter().copied().chain(inner).collect();
+            let [a, b] = factors.map(|factor| self.at(factor, &at));
+            let is_left_out = |factor: ValueId, element: ValueId| {
+                matches!(self.from.operation(factor), Operation::Select(..))
+                    && self.to.as_constant(element) == Some(0.0)
+            };
+            if !is_left_out(factors[0], a) && !is_left_out(factors[1], b) {
+                terms.push(self.to.multiply(a, b));
+            }
+        }
+        self.sum(&terms)
     }
 
     /// The sum. Terms of both signs may cancel: what rounding loses is added at the end.

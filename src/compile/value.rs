@@ -347,6 +347,17 @@ impl Values {
         self.intern(Operation::Binary(operation, a, b))
     }
 
+    /// The operation in the form that it always has.
+    pub fn joined(&mut self, operation: Binary, a: ValueId, b: ValueId) -> ValueId {
+        match operation {
+            Binary::Add => self.add(a, b),
+            Binary::Subtract => self.subtract(a, b),
+            Binary::Multiply => self.multiply(a, b),
+            Binary::And | Binary::Or => self.junction(operation == Binary::And, a, b),
+            _ => self.binary(operation, a, b),
+        }
+    }
+
     pub fn add(&mut self, a: ValueId, b: ValueId) -> ValueId {
         if self.as_constant(a) == Some(0.0) {
             return b;
@@ -359,6 +370,9 @@ impl Values {
         }
         if let Operation::Unary(Unary::Negate, a) = *self.operation(a) {
             return self.subtract(b, a);
+        }
+        if let Some(product) = self.sum_of_contractions(Binary::Add, a, b) {
+            return product;
         }
         let (a, b) = (a.min(b), a.max(b));
         self.binary(Binary::Add, a, b)
@@ -373,6 +387,9 @@ impl Values {
         }
         if let Operation::Unary(Unary::Negate, b) = *self.operation(b) {
             return self.add(a, b);
+        }
+        if let Some(product) = self.sum_of_contractions(Binary::Subtract, a, b) {
+            return product;
         }
         self.binary(Binary::Subtract, a, b)
     }
@@ -431,8 +448,6 @@ impl Values {
             // One divisor for many: its reciprocal, unless that could overflow.
             _ if !self.is_exact
                 && self.as_constant(a).is_none()
-                && self.space(a) != self.space(b)
-                && self.space(b).without(self.space(a)) == Space::POINT
                 && self.space(b) != Space::POINT
                 && self.volume(self.space(a).without(self.space(b))) >= MANY =>
             {

@@ -73,6 +73,10 @@ impl Stabilizer<'_> {
                 else {
                     continue;
                 };
+                // Where z[t] is a number, all of the number must go: what it leaves could be large.
+                if parts.is_empty() && !shift.is_zero() {
+                    continue;
+                }
                 (*constant, *terms) = (shift, left);
                 // The same operations in the same order as in the body, so that the largest has a difference of 0.
                 let one = self.graph.substitute_verbatim(shifted.form, &map);

@@ -340,17 +340,99 @@ fn random_pairwise_formulas_agree_with_the_reference() {
 /// What a condition leaves out of a product of matrices may be infinite.
 #[test]
 fn conditions_keep_out_what_is_infinite() {
-    let text = "loss f(a[n,k], b[n,k], x[k], y[n]) =
-        sum[i](max[k](sum[j](if y[j] < 0 then a[i,k] else exp(-abs(y[i]-y[j]))*b[j,k])*x[k] - a[i,k]))";
-    let loss = Loss::parse(text).unwrap();
-    let mut at = inputs::<f64>(&loss, &mut Draw(2), 40);
-    let (mut y, mut b) = (at["y"].clone(), at["b"].clone());
-    for j in 0..40 {
-        y[j] = if j % 7 == 3 { -1.0 } else { y[j].abs() };
-        b[[j, 0]] = if j % 7 == 3 { f64::INFINITY } else { b[[j, 0]] };
+    for left in ["a[i,k]", "0"] {
+        let text = format!(
+            "loss f(a[n,k], b[n,k], x[k], y[n]) =
+                sum[i](max[k](sum[j](if y[j] < 0 then {left} else exp(-abs(y[i]-y[j]))*b[j,k])*x[k] - a[i,k]))"
+        );
+        let loss = Loss::parse(&text).unwrap();
+        let mut at = inputs::<f64>(&loss, &mut Draw(2), 40);
+        let (mut y, mut b) = (at["y"].clone(), at["b"].clone());
+        for j in 0..40 {
+            y[j] = if j % 7 == 3 { -1.0 } else { y[j].abs() };
+            b[[j, 0]] = if j % 7 == 3 { f64::INFINITY } else { b[[j, 0]] };
+        }
+        at.extend([("y".to_owned(), y), ("b".to_owned(), b)]);
+        check(&text, &loss, &at, Reduction::None);
     }
-    at.extend([("y".to_owned(), y), ("b".to_owned(), b)]);
+}
+
+/// The compiled value and gradients, which must hold.
+fn held(text: &str, at: &Inputs<f64>) -> Vec<Vec<f64>> {
+    let loss = Loss::parse(text).unwrap_or_else(|e| panic!("{e}"));
+    let gradients = loss.differentiable_inputs().iter().map(ToString::to_string).collect();
+    let evaluator = loss.evaluator::<f64>(&Request { gradients, ..Request::default() }).unwrap();
+    let data = evaluator.bind(at, &BTreeMap::new()).unwrap();
+    let mut compiled = evaluator.compile(&data).unwrap().unwrap();
+    assert!(compiled.run(1, Level::detect(), &|_| {}).unwrap(), "{text} does not hold");
+    compiled.results().iter().map(|result| result.to_vec()).collect()
+}
+
+/// Sums of all terms but one are worked out for all places at once: the one may be nearly all of the total, or infinite.
+#[test]
+fn sums_of_all_but_one_keep_their_digits() {
+    let text = "loss f(w[c], y[c]) = sum[c](w*sum[d : d != c](y[d]))";
+    let loss = Loss::parse(text).unwrap();
+    let large: [&[f64]; 6] = [&[], &[1.0], &[1.0, 1.0], &[-1.0, 1.0], &[1e300], &[0.75, 0.25]];
+    for (rest, large) in [1e-30, 0.0, 0.01, -1e-3]
+        .into_iter()
+        .zip(large.iter().cycle())
+        .chain([1e-30, 1e-16, 3.0, -1e-30].into_iter().zip(large.iter().skip(1)))
+    {
+        let mut at = inputs::<f64>(&loss, &mut Draw(3), 40);
+        let y = at.get_mut("y").unwrap();
+        y.iter_mut().enumerate().for_each(|(n, v)| *v = rest * (1.0 + n as f64 / 64.0));
+        large.iter().enumerate().for_each(|(n, v)| y[7 * n + 5] = *v);
+        let y: Vec<f64> = y.iter().copied().collect();
+        let others = &held(text, &at)[1];
+        for (c, got) in others.iter().enumerate() {
+            let wanted: f64 = (0..40).filter(|d| *d != c).map(|d| y[d]).sum();
+            let size: f64 = (0..40).filter(|d| *d != c).map(|d| y[d].abs()).sum();
+            assert!((got - wanted).abs() <= 1e-14 * size, "{large:?} among {rest}, {c}: {got}, not {wanted}");
+        }
+        check(text, &loss, &at, Reduction::None);
+        at.get_mut("y").unwrap()[3] = f64::INFINITY;
+        check(text, &loss, &at, Reduction::None);
+    }
+    // Labels that are not declared to sum up to 1.
+    for text in [
+        "loss f(z[c], y[c]) = -sum[c](y*log(softmax[c](z)))",
+        "loss f(z[c], y[c]) = -sum[c](y*(1-softmax[c](z))^2*log_softmax[c](z))",
+        "loss f(z[n,c], y[c]) = -mean[n](sum[c](exp(y)*log(softmax[c](z))))",
+    ] {
+        let loss = Loss::parse(text).unwrap();
+        check::<f64>(text, &loss, &batched(&loss, &mut Draw(3), 20, 70), Reduction::None);
+        check::<f32>(text, &loss, &batched(&loss, &mut Draw(4), 70, 3), Reduction::Sum);
+    }
+}
+
+/// A logit that is a number, far below the others, is no place to measure the others from.
+#[test]
+fn logits_that_are_numbers_do_not_overflow() {
+    let text = "loss f(a[n,k]) = mean[n](logsumexp[m](if n == m then -1000 else s[n,m]) - s[n,n])
+        where s[i,j] = sum[k](a[i,k]*a[j,k])";
+    let loss = Loss::parse(text).unwrap();
+    let at = inputs::<f64>(&loss, &mut Draw(3), 40);
+    assert!(held(text, &at).iter().flatten().all(|v| v.is_finite()));
     check(text, &loss, &at, Reduction::None);
+}
+
+/// Products of matrices with a factor in common are one, and sums of products whose terms have one.
+#[test]
+fn products_with_a_common_factor_agree_with_the_reference() {
+    for text in [
+        "loss f(a[n,k], y[n]) = mean[n](logsumexp[m](s[n,m])
+            - sum[m](if y[n] == y[m] then s[n,m] else 0)/sum[m](if y[n] == y[m] then 1 else 0))
+            where s[i,j] = sum[k](a[i,k]*a[j,k])",
+        "loss f(a[n,k], b[m,k], x[n]) = sum[n](tanh(sum[m](w*b[m,0]) - 2*sum[m](b[m,0]/(1 + w^2))))
+            where w = sum[k](a*b) + x",
+    ] {
+        let loss = Loss::parse(text).unwrap();
+        let mut at = inputs::<f64>(&loss, &mut Draw(3), 40);
+        at.entry("y".to_owned()).and_modify(|y| y.mapv_inplace(|v| (2.0 * v).round()));
+        check(text, &loss, &at, Reduction::None);
+        check::<f64>(text, &loss, &batched(&loss, &mut Draw(5), 33, 2), Reduction::Sum);
+    }
 }
 
 /// Two results that are one sum over the batch: it is added up once.
