@@ -115,7 +115,10 @@ impl Lowering<'_> {
         let mut read: Vec<(Content, Strided, bool)> = Vec::new();
         let mut register_of: Map<ValueId, usize> = Map::default();
         for value in &expression.leaves {
-            let (content, strided) = self.operand(*value);
+            // An index is counted in the pass that stores it.
+            let is_counted = self.schedule.stored[value.position()] && values.space(*value) != pass.space;
+            let (content, strided) =
+                if is_counted { self.operand_at(*value) } else { self.operand(*value) };
             let is_guarded = !strided.bounds.is_empty() && self.guards.covers(values, *value);
             register_of.insert(*value, read.len());
             read.push((content, strided, is_guarded));

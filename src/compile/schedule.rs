@@ -233,7 +233,7 @@ impl Scheduler<'_> {
                 Source::Value(array) => self.levels[array.position()] + 1,
             };
         }
-        if is_leaf(self.values, value) {
+        if is_leaf(self.values, value) && !self.stored[value.position()] {
             0
         } else if is_folded(self.values, value) || self.values.space(value) != space {
             level + 1
@@ -291,6 +291,14 @@ impl Scheduler<'_> {
                 Operation::Load(load) if load.source == Source::Value(operand));
             if !is_inline {
                 self.need_stored(operand);
+            }
+            // Numbers that are there are read where they are, row by row.
+            if let Operation::Index(dimension) = *self.values.operation(operand)
+                && dimension != BATCH
+                && self.values.space(operand) != space
+                && self.values.length(dimension) <= SAVING_LIMIT
+            {
+                self.stored[operand.position()] = true;
             }
             if is_source {
                 self.stored[operand.position()] = true;

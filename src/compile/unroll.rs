@@ -72,14 +72,20 @@ pub(super) fn unrolled(values: &Values, wanted: &[Wanted]) -> Option<(Values, Ve
 }
 
 impl Values {
-    /// The dimensions that are worth being unrolled.
+    /// The dimensions that are worth being unrolled: those that are reduced, and those whose elements differ.
     fn short_dimensions(&self, needed: &[ValueId]) -> Option<Space> {
         let is_short = |d: Dimension| d != BATCH && (1..=SHORT).contains(&self.length(d));
+        let occurs_often = |d| {
+            needed.iter().any(|v| self.space(*v).contains(d) && self.volume(self.space(*v)) >= OFTEN * SHORT)
+        };
         let short = needed.iter().fold(Space::POINT, |short, value| match *self.operation(*value) {
             Operation::Reduce(_, over, _) | Operation::Contract(over, ..)
                 if over.dimensions().all(is_short) && self.volume(self.space(*value)) >= OFTEN =>
             {
                 short.union(over)
+            }
+            Operation::Index(dimension) if is_short(dimension) && occurs_often(dimension) => {
+                short.with(dimension)
             }
             _ => short,
         });
