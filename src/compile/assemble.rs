@@ -117,8 +117,7 @@ impl Lowering<'_> {
         for value in &expression.leaves {
             // An index is counted in the pass that stores it.
             let is_counted = self.schedule.stored[value.position()] && values.space(*value) != pass.space;
-            let (content, strided) =
-                if is_counted { self.operand_at(*value) } else { self.operand(*value) };
+            let (content, strided) = if is_counted { self.operand_at(*value) } else { self.operand(*value) };
             let is_guarded = !strided.bounds.is_empty() && self.guards.covers(values, *value);
             register_of.insert(*value, read.len());
             read.push((content, strided, is_guarded));

@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! value       operations on numbers over dimensions, shared where equal
+//! rename      values along other dimensions than their own
 //! translate, reduction    graph -> values: hyperparameters become constants, indices dimensions, reductions folds
+//! transpose   products of matrices that are others along other dimensions
 //! unroll      short axes, element by element
 //! schedule    which values are stored, and which pass over which space computes what
 //! lower       where values stand in memory; passes -> kernels
@@ -27,12 +29,14 @@ mod matrix;
 mod others;
 pub(crate) mod program;
 mod reduction;
+mod rename;
 mod scatter;
 mod schedule;
 mod slots;
 mod stream;
 mod tape;
 mod translate;
+mod transpose;
 mod unroll;
 pub(crate) mod value;
 
@@ -46,6 +50,9 @@ use lower::{Kind, Wanted};
 use schedule::schedule;
 use translate::Translator;
 use value::{BATCH, Space, ValueId};
+
+/// How many pairs of dimensions change places at the most.
+const TRANSPOSITIONS: usize = 6;
 
 /// An output, and by what its sum over the batch, or each of its elements, is divided.
 pub(crate) struct Scaled<'a> {
@@ -128,6 +135,10 @@ fn finish<T: Real>(
             (values.sum(space, flag), Kind::Once)
         };
         wanted.push(Wanted::whole(wanted.len(), (value, Vec::new()), kind, 1.0));
+    }
+    for _ in 0..TRANSPOSITIONS {
+        let Some(upright) = transpose::without_transposes(values, &wanted) else { break };
+        wanted = upright;
     }
     if let Some((unrolled, parts)) = unroll::unrolled(values, &wanted) {
         (*values, wanted) = (unrolled, parts);

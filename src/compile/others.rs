@@ -3,9 +3,8 @@
 //! The total less the term would cancel where the term is most of it. But only one term can be more than half of all:
 //! the largest, and for that the others are summed up by themselves.
 
-use super::value::{BATCH, Binary, Dimension, Fold, Load, Operation, Place, Source, Space, ValueId, Values};
+use super::value::{BATCH, Binary, Dimension, Fold, Operation, Space, ValueId, Values};
 use crate::function::Function;
-use rustc_hash::FxHashMap;
 
 /// Sums of fewer terms are as quick one by one.
 const FEWEST: usize = 9;
@@ -21,7 +20,7 @@ impl Values {
             return None;
         }
         let (left_out, term) = self.term_of_others(dimension, body)?;
-        let own = self.renamed(term, dimension, left_out)?;
+        let own = self.renamed(term, &|d| if d == dimension { left_out } else { d })?;
         let size = self.function(Function::Abs, term);
         let largest = self.reduce(Fold::Max, over, size);
         let is_largest = self.binary(Binary::Equal, size, largest);
@@ -72,40 +71,5 @@ impl Values {
         let extent = |d: Dimension| self.extents[d.0 as usize];
         let is_pair = (*a == dimension) != (*b == dimension) && other != BATCH;
         (is_pair && extent(dimension) == extent(other)).then_some(other)
-    }
-
-    /// The value with another dimension in the place of one; `None` where it varies with both.
-    fn renamed(&mut self, value: ValueId, from: Dimension, to: Dimension) -> Option<ValueId> {
-        let mut renamed: FxHashMap<ValueId, ValueId> = FxHashMap::default();
-        for value in self.needed([value]) {
-            if !self.space(value).contains(from) {
-                continue;
-            }
-            if self.space(value).contains(to) {
-                return None;
-            }
-            let at = |v: ValueId| renamed.get(&v).copied().unwrap_or(v);
-            let new = match self.operation(value).clone() {
-                Operation::Index(_) => self.index(to),
-                Operation::Load(load) if matches!(load.source, Source::Input(_)) => {
-                    let rename = |place: Place| match place {
-                        Place::Value(value) => Place::Value(at(value)),
-                        Place::Affine(first, terms) => {
-                            let terms = terms.into_iter().map(|(d, c)| (if d == from { to } else { d }, c));
-                            Place::Affine(first, terms.collect())
-                        }
-                    };
-                    let axes = load.axes.into_iter().map(|(length, place)| (length, rename(place))).collect();
-                    self.load(Load { axes, ..load })
-                }
-                Operation::Unary(operation, a) => self.unary(operation, at(a)),
-                Operation::Binary(operation, a, b) => self.joined(operation, at(a), at(b)),
-                Operation::Select(condition, a, b) => self.select(at(condition), at(a), at(b)),
-                Operation::Reduce(fold, over, body) => self.reduce(fold, over, at(body)),
-                _ => return None,
-            };
-            renamed.insert(value, new);
-        }
-        renamed.get(&value).copied()
     }
 }

@@ -195,6 +195,8 @@ fn short_axes_agree_with_the_reference() {
         "loss f(x[n,k]) = sum[n](max[k](x) + prod[k](x) - min[k](|x|)/(1 + sum[k](k*x[n,k])^2))",
         "loss f(x[n,k]) = sum[n](if any[k](x > 1) then mean[k : x > 0](x) else sum[k](if k == 1 then x[n,0] else x))",
         "loss f(a[n,k], b[m,k]) = mean[n](min[m](norm[k](a[n,k] - b[m,k])))",
+        // The corners of boxes.
+        "loss f(a[n,k], b[n,k]) = sum[n](max(0, min(a[n,2], b[n,2]) - max(a[n,0], b[n,0]))/(1 + (a[n,3]-b[n,1])^2))",
     ] {
         let loss = Loss::parse(text).unwrap_or_else(|e| panic!("{e}"));
         let at = inputs::<f64>(&loss, &mut Draw(3), 300).into_iter().map(|(name, array)| {
@@ -215,7 +217,14 @@ fn pairwise_losses_agree_with_the_reference() {
     let info = "loss info(a[n,k], b[n,k]; tau in (0,inf) = 0.07) = mean[n](logsumexp[m](s[n,m]) - s[n,n])
         where s[i,j] = sum[k](a[i,k]*b[j,k])/(norm[k](a[i,k])*norm[k](b[j,k])*tau)";
     let layer = "loss layer(x[k], w[h,k], v[h], t) = (sum[h](v*tanh(sum[k](w*x))) - t)^2";
-    for text in [info, layer] {
+    // The same products along the rows and along the columns, which meet in sums, in arrays, or pair by pair.
+    let clip = "loss clip(a[n,k], b[n,k]) = mean[n](logsumexp[m](s[n,m]) + logsumexp[m](s[m,n]) - 2*s[n,n])
+        where s[i,j] = 3*sum[k](a[i,k]*b[j,k])/(norm[k](a[i,k])*norm[k](b[j,k]))";
+    let rows = "loss rows(a[n,k], b[n,k], x[n]) = sum[n](tanh(x*max[m](s[n,m]) + norm[m](s[m,n] + x[m])))
+        where s[i,j] = sum[k](a[i,k]*b[j,k])";
+    let both = "loss both(a[n,k], b[n,k]) = sum[n](sin(sum[m](s[n,m]*cos(s[m,n]))))
+        where s[i,j] = sum[k](a[i,k]*b[j,k])/40";
+    for text in [info, layer, clip, rows, both] {
         let loss = Loss::parse(text).unwrap();
         for length in [3, 17, 40] {
             let draw = &mut Draw(3);
