@@ -77,7 +77,9 @@ impl Nest {
         match content {
             _ if self.is_one(strides) && !(is_checked && self.has_rows) => Mode::Uniform,
             Content::Memory(..) if is_dense && !is_checked => Mode::Stream,
-            Content::Memory(Memory::Input(..), ..) if is_dense && is_guarded => Mode::Guarded,
+            Content::Memory(Memory::Input(..) | Memory::Tile(_), ..) if is_dense && is_guarded => {
+                Mode::Guarded
+            }
             _ => Mode::Packed,
         }
     }

@@ -68,7 +68,8 @@ impl Values {
     /// The sum over the batch, and over other dimensions that the body varies with.
     pub(super) fn sum_over_batch(&mut self, others: Space, body: ValueId) -> ValueId {
         let over = others.with(BATCH);
-        self.contraction(over, body).unwrap_or_else(|| self.reduce(Fold::Sum(0), over, body))
+        let sum = self.scattered(over, body).or_else(|| self.contraction(over, body));
+        sum.unwrap_or_else(|| self.reduce(Fold::Sum(0), over, body))
     }
 
     /// The sum, or difference, of two products of matrices as one, if they have a factor in common.

@@ -39,7 +39,7 @@ pub(super) fn block<L: Lanes>(
     let depth = kernel.loops.len();
     let is_whole = shape.length.is_multiple_of(L::WIDTH);
     let padded = shape.length.next_multiple_of(L::WIDTH);
-    operands(lanes, kernel, bases, workspace, shape, (row, from), &[]);
+    operands(lanes, kernel, workspace, shape, (row, from), &[]);
     let operand_count = kernel.operands.len();
     let mut written_directly = 0_u64;
     if is_whole {
@@ -107,7 +107,6 @@ pub(super) fn block<L: Lanes>(
 pub(super) fn operands<L: Lanes>(
     lanes: L,
     kernel: &Kernel,
-    bases: &Bases<L::Scalar>,
     workspace: &mut Workspace<L::Scalar>,
     shape: Shape,
     (row, from): (usize, usize),
@@ -130,14 +129,15 @@ pub(super) fn operands<L: Lanes>(
             Content::Memory(memory, _, bounds) => {
                 let from = workspace.starts[at]
                     .wrapping_offset(workspace.offsets[at] + within(kernel, &operand.strides, (row, from)));
+                let array = &workspace.arrays[at];
                 let fits = match (operand.mode, memory) {
-                    (Mode::Stream, Memory::Input(input, _)) => {
-                        is_whole || from.wrapping_add(padded).cast_const() <= bases.inputs[*input as usize].1
+                    (Mode::Stream, Memory::Input(..)) => {
+                        is_whole || from.wrapping_add(padded).cast_const() <= array.end
                     }
                     (Mode::Stream, _) => true,
-                    (Mode::Guarded, Memory::Input(input, _)) => {
-                        let (first, last) = bases.inputs[*input as usize];
-                        from.cast_const() >= first && from.wrapping_add(padded).cast_const() <= last
+                    (Mode::Guarded, _) => {
+                        from.cast_const() >= array.start
+                            && from.wrapping_add(padded).cast_const() <= array.end
                     }
                     _ => false,
                 };

@@ -6,12 +6,13 @@ use super::fold;
 use super::transfer::gather_block;
 use super::workspace::{Workspace, address};
 use crate::compile::Program;
-use crate::compile::program::{Content, Kernel, Memory, Mode, SinkKind};
+use crate::compile::program::{Kernel, Mode, SinkKind};
 use crate::compile::value::Fold;
 use crate::native::{ACCUMULATORS, Arguments, Native, PORTS, Port, Source, Use, gather_of};
 use crate::real::Real;
 use crate::vector::{Lanes, Precision};
 use num_traits::Float;
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 /// Bytes of a vector of an accumulator.
@@ -60,7 +61,7 @@ pub(super) fn block<L: Lanes>(
     L::Scalar: Precision,
 {
     let layout = &native.layout;
-    operands(lanes, kernel, bases, workspace, shape, at, &layout.directly);
+    operands(lanes, kernel, workspace, shape, at, &layout.directly);
     for (step, register) in &layout.gathers {
         let Some(gather) = gather_of(&kernel.tape[*step]) else { continue };
         let to = workspace.own((*register).into());
@@ -80,7 +81,6 @@ pub(super) fn block<L: Lanes>(
 /// Of the rows, those for which all operands that may be outside their arrays are within: from one on, to another.
 pub(super) fn rows_within<T: Precision>(
     (kernel, native): (&Kernel, &Native),
-    bases: &Bases<T>,
     workspace: &Workspace<T>,
     (first, last): (usize, usize),
     (from, run): (usize, usize),
@@ -89,8 +89,7 @@ pub(super) fn rows_within<T: Precision>(
     for source in &native.layout.ports {
         let Source::Guarded(at) = *source else { continue };
         let (at, operand) = (usize::from(at), &kernel.operands[usize::from(at)]);
-        let Content::Memory(Memory::Input(input, _), ..) = operand.content else { continue };
-        let (begin, end) = bases.inputs[input as usize];
+        let Range { start: begin, end } = workspace.arrays[at].clone();
         // Rows follow each other, so the stride from row to row is not 0.
         let stride = native.layout.row_stride(kernel, &operand.strides);
         let start = workspace.starts[at]

@@ -88,7 +88,7 @@ pub(super) fn run<L: Lanes>(
             Some(part) if part.axis == at => (part.from, part.to),
             _ => (0, lengths[at]),
         };
-        start_registers(lanes, kernel, bases, workspace, (start, tile), part);
+        start_registers(lanes, kernel, bases, workspace, (start, tile), &lengths, part);
         let has_rows = native.map_or(kernel.has_rows, |native| native.layout.has_rows(kernel));
         let blocked = if has_rows { 2 } else { 1 };
         let outer = depth - blocked;
@@ -117,7 +117,7 @@ pub(super) fn run<L: Lanes>(
             }
             let run = (runs.0, runs.1 - runs.0);
             let inside = match native.filter(|native| native.layout.is_direct_within) {
-                Some(native) => generated::rows_within((kernel, native), bases, workspace, rows, run),
+                Some(native) => generated::rows_within((kernel, native), workspace, rows, run),
                 None => (rows.1, rows.1),
             };
             let mut row = rows.0;
@@ -176,11 +176,13 @@ fn start_registers<L: Lanes>(
     bases: &Bases<L::Scalar>,
     workspace: &mut Workspace<L::Scalar>,
     (start, tile): (usize, usize),
+    lengths: &[usize; LOOPS],
     part: Option<&Part<L::Scalar>>,
 ) where
     L::Scalar: Precision,
 {
     let operand_count = kernel.operands.len();
+    let batch = kernel.loops.iter().position(|of| of.times_batch);
     for (at, operand) in kernel.operands.iter().enumerate() {
         workspace.offsets[at] = match operand.content {
             Content::Memory(_, offset, _) => offset,
@@ -195,7 +197,18 @@ fn start_registers<L: Lanes>(
                 let value = workspace.constants[constant];
                 workspace.blocks[own..own + L::WIDTH].fill(value);
             }
-            Content::Memory(memory, ..) => workspace.starts[at] = address(bases, memory, start, tile),
+            Content::Memory(memory, ..) => {
+                let begin = address(bases, memory, start, tile);
+                workspace.starts[at] = begin;
+                workspace.arrays[at] = match (memory, batch) {
+                    (Memory::Input(input, _), _) => bases.inputs[input as usize].clone(),
+                    (Memory::Tile(_), Some(batch)) => {
+                        let length = lengths[batch] as isize * operand.strides[batch];
+                        begin.cast_const()..begin.wrapping_offset(length)
+                    }
+                    _ => begin.cast_const()..begin,
+                };
+            }
             Content::Index(..) => {}
         }
     }

@@ -39,6 +39,7 @@ use crate::vector::{Lanes, Level, Precision, Vectorized};
 pub(crate) use buffer::Buffer;
 use kernel::Part;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use workspace::Workspace;
@@ -47,7 +48,7 @@ use workspace::Workspace;
 #[derive(Clone)]
 pub(crate) struct Bases<T> {
     /// Where each variable begins and ends.
-    pub inputs: Vec<(*const T, *const T)>,
+    pub inputs: Vec<Range<*const T>>,
     pub shared: *mut T,
     pub tile: *mut T,
     pub totals: *mut T,
@@ -83,10 +84,7 @@ pub(crate) fn execute<T: Precision>(
     }
     let mut shared = Buffer::scratch(program.shared_length + MARGIN);
     let inputs = (0..data.variable_count() as u32)
-        .map(|at| {
-            let elements = data.elements(VariableId(at)).unwrap_or(&[]).as_ptr_range();
-            (elements.start, elements.end)
-        })
+        .map(|at| data.elements(VariableId(at)).unwrap_or(&[]).as_ptr_range())
         .collect();
     let bases = Bases {
         inputs,

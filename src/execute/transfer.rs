@@ -206,9 +206,46 @@ pub(super) fn unpack<L: Lanes>(
 #[inline(always)]
 fn whole<T: Precision>(position: T, length: usize) -> Option<usize> {
     let value = position.to_double();
-    (value >= 0.0 && value < length as f64 && value == value.floor()).then_some(value as usize)
+    // What is no number, negative or too large becomes another number.
+    let index = value as usize;
+    (index as f64 == value && index < length).then_some(index)
 }
 
+/// How far on the computed positions of an element lead; `None` if one is outside its axis.
+#[inline(always)]
+fn offset_of<T: Precision>(
+    places: &[(Register, usize, isize)],
+    registers: &[*mut T],
+    element: usize,
+) -> Option<isize> {
+    places.iter().try_fold(0, |offset, (register, length, stride)| {
+        // SAFETY: a register has as many elements as a block, or one where its step is 0.
+        let position = unsafe { *registers[register.number as usize].add(element * register.step as usize) };
+        Some(offset + whole(position, *length)? as isize * stride)
+    })
+}
+
+/// Whether all elements of a row have the same computed positions, so that rows are read and written as they are.
+#[inline(always)]
+fn is_same_place<T: Precision>(
+    places: &[(Register, usize, isize)],
+    registers: &[*mut T],
+    row: usize,
+    run: usize,
+) -> bool {
+    places.iter().all(|(register, ..)| {
+        if register.step == 0 {
+            return true;
+        }
+        // SAFETY: a register has as many elements as a block.
+        let positions =
+            unsafe { std::slice::from_raw_parts(registers[register.number as usize].add(row * run), run) };
+        positions.first() == positions.last()
+            && positions.iter().fold(true, |same, position| same & (*position == positions[0]))
+    })
+}
+
+/// Reads elements at computed positions; those outside their axes are NaN.
 pub(super) fn gather_block<T: Precision>(
     gather: &Gather,
     base: *const T,
@@ -219,16 +256,28 @@ pub(super) fn gather_block<T: Precision>(
     has_rows: bool,
 ) {
     let depth = gather.strides.len();
+    let inner = gather.strides[depth - 1];
+    let row_stride = if has_rows { gather.strides[depth - 2] } else { 0 };
     let fixed: isize = gather.strides.iter().zip(position).map(|(s, p)| s * *p as isize).sum();
-    let base_offset = gather.offset + fixed;
     for row in 0..shape.rows {
-        for at in 0..shape.run {
-            let place = row * shape.run + at;
-            let mut offset = base_offset + gather.strides[depth - 1] * at as isize;
-            if has_rows {
-                offset += gather.strides[depth - 2] * row as isize;
+        let first = row * shape.run;
+        let begin = gather.offset + fixed + row_stride * row as isize;
+        if gather.bounds.is_empty() && inner == 1 && is_same_place(&gather.places, registers, row, shape.run)
+        {
+            let offset = offset_of(&gather.places, registers, first);
+            // SAFETY: every position was found to be within its axis, and the others are by their bounds.
+            unsafe {
+                match offset {
+                    Some(offset) => {
+                        std::ptr::copy_nonoverlapping(base.offset(begin + offset), to.add(first), shape.run);
+                    }
+                    None => std::slice::from_raw_parts_mut(to.add(first), shape.run).fill(T::nan()),
+                }
             }
-            let mut is_inside = gather.bounds.iter().all(|b| {
+            continue;
+        }
+        for at in 0..shape.run {
+            let is_inside = gather.bounds.iter().all(|b| {
                 let mut index =
                     b.first + b.strides.iter().zip(position).map(|(s, p)| s * *p as i64).sum::<i64>();
                 index += b.strides[depth - 1] * at as i64;
@@ -237,21 +286,19 @@ pub(super) fn gather_block<T: Precision>(
                 }
                 (0..b.length).contains(&index)
             });
-            for (register, length, stride) in &gather.places {
-                // SAFETY: a register has as many elements as a block, or one where its step is 0.
-                let value =
-                    unsafe { *registers[register.number as usize].add(place * register.step as usize) };
-                match whole(value, *length) {
-                    Some(index) => offset += index as isize * stride,
-                    None => is_inside = false,
-                }
-            }
+            let offset = offset_of(&gather.places, registers, first + at).filter(|_| is_inside);
             // SAFETY: every position was found to be within its axis.
-            unsafe { *to.add(place) = if is_inside { *base.offset(offset) } else { T::nan() } };
+            unsafe {
+                *to.add(first + at) = match offset {
+                    Some(offset) => *base.offset(begin + inner * at as isize + offset),
+                    None => T::nan(),
+                };
+            }
         }
     }
 }
 
+/// Adds values at computed positions; those outside their axes are left out.
 pub(super) fn scatter_block<T: Precision>(
     places: &[(Register, usize, isize)],
     values: *const T,
@@ -262,24 +309,24 @@ pub(super) fn scatter_block<T: Precision>(
     inner: isize,
 ) {
     for row in 0..shape.rows {
+        let first = row * shape.run;
+        let begin = row_stride * row as isize;
+        if inner == 1 && is_same_place(places, registers, row, shape.run) {
+            let Some(offset) = offset_of(places, registers, first) else { continue };
+            // SAFETY: every position was found to be within its axis, and the others are by their bounds.
+            let (target, added) = unsafe {
+                let target = std::slice::from_raw_parts_mut(to.offset(begin + offset), shape.run);
+                (target, std::slice::from_raw_parts(values.add(first), shape.run))
+            };
+            target.iter_mut().zip(added).for_each(|(element, value)| *element = *element + *value);
+            continue;
+        }
         for at in 0..shape.run {
-            let place = row * shape.run + at;
-            let mut offset = row_stride * row as isize + inner * at as isize;
-            let is_inside = places.iter().all(|(register, length, stride)| {
-                // SAFETY: a register has as many elements as a block, or one where its step is 0.
-                let value =
-                    unsafe { *registers[register.number as usize].add(place * register.step as usize) };
-                whole(value, *length).is_some_and(|index| {
-                    offset += index as isize * stride;
-                    true
-                })
-            });
-            if is_inside {
-                // SAFETY: every position was found to be within its axis.
-                unsafe {
-                    let element = to.offset(offset);
-                    *element = *element + *values.add(place);
-                }
+            let Some(offset) = offset_of(places, registers, first + at) else { continue };
+            // SAFETY: every position was found to be within its axis.
+            unsafe {
+                let element = to.offset(begin + inner * at as isize + offset);
+                *element = *element + *values.add(first + at);
             }
         }
     }

@@ -9,6 +9,7 @@ use crate::compile::Program;
 use crate::compile::program::{Memory, Sink};
 use crate::native::Natives;
 use crate::vector::Precision;
+use std::ops::Range;
 
 /// Elements beyond a block before the next register's begins: they do not share cache lines' places.
 const GAP: usize = 48;
@@ -26,6 +27,8 @@ pub(crate) struct Workspace<T> {
     pub(super) offsets: Vec<isize>,
     /// Where the memory of each operand, then of each sink begins.
     pub(super) starts: Vec<*mut T>,
+    /// The array that each operand is read from: what is outside of it is not read.
+    pub(super) arrays: Vec<Range<*const T>>,
     /// The first value, rows and length of the index values that an operand's block holds.
     pub(super) numbered: Vec<Option<(isize, usize, usize)>>,
     /// Where what rounding lost of each sink begins.
@@ -55,6 +58,7 @@ impl<T: Precision> Workspace<T> {
             registers: vec![std::ptr::null_mut(); registers],
             offsets: vec![0; offsets],
             starts: vec![std::ptr::null_mut(); offsets],
+            arrays: vec![std::ptr::null()..std::ptr::null(); offsets],
             numbered: vec![None; registers],
             losts: vec![std::ptr::null_mut(); sinks],
             running: (0..sinks).map(|_| Running::new()).collect(),
@@ -78,7 +82,7 @@ pub(super) fn address<T>(bases: &Bases<T>, memory: Memory, start: usize, tile: u
     // SAFETY: the offsets lie within the arrays that the program was compiled for.
     unsafe {
         match memory {
-            Memory::Input(input, size) => bases.inputs[input as usize].0.add(size * start).cast_mut(),
+            Memory::Input(input, size) => bases.inputs[input as usize].start.add(size * start).cast_mut(),
             Memory::Shared(at, size) => bases.shared.add(at + size * start),
             Memory::Tile(at) => bases.tile.add(at * tile),
             Memory::Result(result, size) => bases.results[result].add(size * start),
