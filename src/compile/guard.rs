@@ -64,6 +64,13 @@ impl Guards {
                             pending.push(*user);
                         }
                     }
+                    // What the other condition leaves out, it decides.
+                    Operation::Binary(junction @ (Binary::And | Binary::Or), a, b) => {
+                        let other = if *a == value { *b } else { *a };
+                        if !implies(values, other, *junction == Binary::And, need) {
+                            pending.push(*user);
+                        }
+                    }
                     _ => pending.push(*user),
                 }
             }

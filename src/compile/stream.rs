@@ -11,11 +11,12 @@ use super::translate::Translator;
 use super::value::{BATCH, Fold, Operation, Place, Source, ValueId, Values};
 use crate::diagnostic::Diagnostic;
 use crate::evaluate::Data;
-use crate::graph::{Graph, Range};
+use crate::graph::{Graph, Range, VariableId};
 use crate::real::Real;
 
-/// Programs that store no more elements than this stay in the second-level cache as they are.
-const WORTH: usize = 1 << 17;
+/// Programs that store no more elements than this, and as many as their inputs have twice, are quicker as they are: the
+/// second-level cache holds most of it, and products of large matrices are.
+const WORTH: usize = 1 << 19;
 
 /// How many indices are tried.
 const TRIES: usize = 4;
@@ -32,7 +33,9 @@ pub(super) fn streamed<T: Real>(
     whole: &Program,
     ranges: &[Range],
 ) -> Result<Option<Program>, Diagnostic> {
-    if !data.batch.is_empty() || whole.shared_length <= WORTH {
+    let variables = (0..data.variable_count() as u32).map(VariableId);
+    let given: usize = variables.filter_map(|v| data.elements(v)).map(<[T]>::len).sum();
+    if !data.batch.is_empty() || whole.shared_length <= WORTH + 2 * given {
         return Ok(None);
     }
     let mut best: Option<Program> = None;

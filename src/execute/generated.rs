@@ -90,12 +90,17 @@ pub(super) fn rows_within<T: Precision>(
         let Source::Guarded(at) = *source else { continue };
         let (at, operand) = (usize::from(at), &kernel.operands[usize::from(at)]);
         let Range { start: begin, end } = workspace.arrays[at].clone();
-        // Rows follow each other, so the stride from row to row is not 0.
-        let stride = native.layout.row_stride(kernel, &operand.strides);
         let start = workspace.starts[at]
             .wrapping_offset(workspace.offsets[at] + within(kernel, &operand.strides, (0, from)));
         let elements = |bytes: usize, of: usize| (bytes as isize - of as isize) / size_of::<T>() as isize;
         let (before, behind) = (elements(begin.addr(), start.addr()), elements(end.addr(), start.addr()));
+        if !kernel.has_rows {
+            // One row.
+            low = if before <= 0 && behind >= run as isize { low } else { high };
+            continue;
+        }
+        // Rows follow each other, so the stride from row to row is not 0.
+        let stride = native.layout.row_stride(kernel, &operand.strides);
         low = low.max(before.div_euclid(stride) + isize::from(before.rem_euclid(stride) != 0));
         high = high.min((behind - run as isize).div_euclid(stride) + 1);
     }

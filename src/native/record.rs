@@ -165,10 +165,8 @@ impl Layout {
         let is_guarded = |(at, operand): (usize, &Operand)| {
             operand.mode == Mode::Guarded && !read.contains(&(at as u16)) || layout.directly[at]
         };
-        layout.is_direct_within = brings_all
-            && !layout.is_direct
-            && kernel.has_rows
-            && kernel.operands.iter().enumerate().all(is_guarded);
+        layout.is_direct_within =
+            brings_all && !layout.is_direct && kernel.operands.iter().enumerate().all(is_guarded);
         Some(layout)
     }
 
