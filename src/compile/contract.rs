@@ -187,7 +187,7 @@ impl Values {
                     let [one, zero] = [1.0, 0.0].map(|c| self.constant(c));
                     let has_parts = |v| {
                         matches!(*self.operation(v), Operation::Binary(Binary::Multiply, a, b) if a != b)
-                            || self.space(v) != self.space(value)
+                            || self.as_constant(v).is_none() && self.space(v) != self.space(value)
                     };
                     if otherwise == zero && has_parts(then) {
                         factors.push(self.select(condition, one, zero));
