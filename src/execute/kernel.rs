@@ -12,7 +12,8 @@ use crate::vector::{Lanes, Precision};
 /// The most loops of a kernel.
 pub(super) const LOOPS: usize = 64;
 
-/// A part of one loop of a kernel, and sums of its own. Loops outside of that one have one turn.
+/// A part of one loop of a kernel, and sums of its own. Loops outside of that one have one turn, unless it is the
+/// innermost one.
 pub(super) struct Part<T> {
     /// The loop.
     pub axis: usize,

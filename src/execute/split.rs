@@ -6,7 +6,7 @@ use super::kernel::{self, Part};
 use super::workspace::{Workspace, address};
 use super::{Bases, Tiles, contract, fold, in_parallel};
 use crate::compile::Program;
-use crate::compile::program::{Kernel, Memory, SinkKind};
+use crate::compile::program::{Kernel, Memory, Sink, SinkKind};
 use crate::native::{Native, Natives};
 use crate::vector::{Level, Precision};
 use std::sync::Mutex;
@@ -71,10 +71,17 @@ pub(super) fn run<T: Precision>(
         kernel::begin_sinks(kernel, bases, (tile, count), &|_| false);
         let lengths = kernel::lengths(kernel, count);
         let volume: usize = lengths[..kernel.loops.len()].iter().product();
-        let axis = lengths[..kernel.loops.len()].iter().position(|length| *length > 1).unwrap_or(0);
-        let adds = |sink: &crate::compile::program::Sink| {
+        let first = lengths[..kernel.loops.len()].iter().position(|length| *length > 1).unwrap_or(0);
+        let adds_along = |sink: &Sink, axis: usize| {
             sink.strides[axis] == 0 && !matches!(sink.kind, SinkKind::Store { .. })
         };
+        // Parts along the innermost loop need no sums of their own where the first loop is summed over and it is not.
+        let last = kernel.loops.len() - 1;
+        let is_apart = kernel.sinks.iter().any(|s| adds_along(s, first))
+            && !kernel.sinks.iter().any(|s| adds_along(s, last))
+            && lengths[last] >= 2 * kernel.block;
+        let axis = if is_apart { last } else { first };
+        let adds = |sink: &Sink| adds_along(sink, axis);
         let common: usize =
             kernel.sinks.iter().filter(|s| adds(s)).map(|s| kernel::places(s, bases, tile, count).2).sum();
         let scatters = kernel.sinks.iter().any(|s| matches!(s.kind, SinkKind::Scatter(_)));
@@ -84,7 +91,7 @@ pub(super) fn run<T: Precision>(
         let height = lengths[axis].div_ceil(parts).next_multiple_of(unit).max(1);
         let parts = lengths[axis].div_ceil(height);
         // One part adds to the sums themselves.
-        let is_common = |sink: &crate::compile::program::Sink| parts > 1 && adds(sink);
+        let is_common = |sink: &Sink| parts > 1 && adds(sink);
         let sums: Vec<Sums<T>> = (0..parts)
             .map(|_| {
                 let own = kernel.sinks.iter().map(|sink| {

@@ -444,6 +444,21 @@ fn products_with_a_common_factor_agree_with_the_reference() {
     }
 }
 
+/// What is summed over the outer axis of large arrays is cut along the inner one, for threads to share.
+#[test]
+fn sums_over_outer_axes_are_shared_by_threads() {
+    let text = "loss f(z[c,h], y[c,h]) = -mean[h](sum[c](y*log(softmax[c](z))) + max[c](z*y))";
+    let loss = Loss::parse(text).unwrap();
+    let draw = &mut Draw(3);
+    let long = |draw: &mut Draw| {
+        ndarray::Array2::from_shape_fn((11, 12_345), |_| 4.0 * draw.unit() - 2.0).into_dyn()
+    };
+    let at: Inputs<f64> = BTreeMap::from([("z".to_owned(), long(draw)), ("y".to_owned(), long(draw))]);
+    check(text, &loss, &at, Reduction::None);
+    let single: Inputs<f32> = at.iter().map(|(k, v)| (k.clone(), v.mapv(|v| v as f32))).collect();
+    check(text, &loss, &single, Reduction::None);
+}
+
 /// Two results that are one sum over the batch: it is added up once.
 #[test]
 fn equal_sums_over_the_batch_are_added_once() {
