@@ -114,7 +114,7 @@ fn affine(values: &Values, value: ValueId) -> Option<Affine> {
             let number = f64::from_bits(bits);
             (number == number.floor() && number.abs() < 1e15).then_some((Vec::new(), number as i64))
         }
-        Operation::Index(dimension) => Some((vec![(dimension, 1)], values.extents[dimension.0 as usize].low)),
+        Operation::Index(dimension) => Some((vec![(dimension, 1)], values.extent(dimension).low)),
         Operation::Binary(Binary::Add | Binary::Subtract, a, b) => {
             let sign =
                 if matches!(values.operation(value), Operation::Binary(Binary::Add, ..)) { 1 } else { -1 };

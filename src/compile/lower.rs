@@ -393,7 +393,7 @@ impl Lowering<'_> {
             Operation::Index(dimension) => {
                 let mut strided = Strided::default();
                 strided.add(*dimension, 1);
-                let low = self.values.extents[dimension.0 as usize].low;
+                let low = self.values.extent(*dimension).low;
                 (Content::Index(low, strided.along(BATCH)), strided)
             }
             _ => self.operand_at(value),

@@ -68,8 +68,7 @@ impl Values {
             return None;
         };
         let other = if *a == dimension { *b } else { *a };
-        let extent = |d: Dimension| self.extents[d.0 as usize];
         let is_pair = (*a == dimension) != (*b == dimension) && other != BATCH;
-        (is_pair && extent(dimension) == extent(other)).then_some(other)
+        (is_pair && self.extent(dimension) == self.extent(other)).then_some(other)
     }
 }

@@ -41,7 +41,7 @@ impl Values {
         let zero = self.constant(0.0);
         let body = taken.map_or(then, |condition| self.select(condition, then, zero));
         for (dimension, value) in &mut places {
-            let low = self.extents[dimension.0 as usize].low;
+            let low = self.extent(*dimension).low;
             if low != 0 {
                 let low = self.constant(low as f64);
                 *value = self.subtract(*value, low);

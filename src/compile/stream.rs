@@ -33,9 +33,12 @@ pub(super) fn streamed<T: Real>(
     whole: &Program,
     ranges: &[Range],
 ) -> Result<Option<Program>, Diagnostic> {
+    if !data.batch.is_empty() || whole.shared_length <= WORTH {
+        return Ok(None);
+    }
     let variables = (0..data.variable_count() as u32).map(VariableId);
     let given: usize = variables.filter_map(|v| data.elements(v)).map(<[T]>::len).sum();
-    if !data.batch.is_empty() || whole.shared_length <= WORTH + 2 * given {
+    if whole.shared_length <= WORTH + 2 * given {
         return Ok(None);
     }
     let mut best: Option<Program> = None;

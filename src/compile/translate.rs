@@ -150,7 +150,7 @@ impl<'a, T: Real> Translator<'a, T> {
     }
 
     fn spot(&self, dimension: Dimension) -> Spot {
-        Spot { first: self.values.extents[dimension.0 as usize].low, terms: vec![(dimension, 1)] }
+        Spot { first: self.values.extent(dimension).low, terms: vec![(dimension, 1)] }
     }
 
     fn bind(&mut self, scope: &mut Scope, index: IndexId) -> Result<(), Diagnostic> {
@@ -358,7 +358,7 @@ impl<'a, T: Real> Translator<'a, T> {
         for (index, operand) in self.graph.bound_indices(list).iter().zip(&operands[1..]) {
             let Some((_, spot)) = inner.iter().find(|s| s.0 == *index) else { continue };
             let dimension = &spot.dimension();
-            let extent = self.values.extents[dimension.0 as usize];
+            let extent = self.values.extent(*dimension);
             let place = self.place(*operand, extent.low, scope);
             if *dimension == BATCH {
                 self.reads_elsewhere |= place != Place::Affine(0, vec![(BATCH, 1)]);
@@ -453,7 +453,7 @@ impl<'a, T: Real> Translator<'a, T> {
 
     /// The value of an index.
     fn index(&mut self, spot: &Spot) -> ValueId {
-        let low = |values: &Values, d: Dimension| values.extents[d.0 as usize].low;
+        let low = |values: &Values, d: Dimension| values.extent(d).low;
         let first = spot.terms.iter().fold(spot.first, |first, (d, c)| first - c * low(&self.values, *d));
         let mut sum = self.values.constant(first as f64);
         for (dimension, c) in &spot.terms {

@@ -75,8 +75,7 @@ fn diagonals(
         let Operation::Contract(over, a, b) = *values.operation(*product) else { continue };
         let own: Vec<Dimension> = values.space(*product).without(Space::of(BATCH)).dimensions().collect();
         for (first, second) in own.iter().flat_map(|first| own.iter().map(move |second| (*first, *second))) {
-            let extent = |d: Dimension| values.extents[d.0 as usize];
-            if sums.is_empty() || first == second || extent(first) != extent(second) {
+            if first == second || values.extent(first) != values.extent(second) {
                 continue;
             }
             let to = |d| if d == first { second } else { d };
@@ -103,9 +102,8 @@ fn twins(
         let all = (1..values.extents.len() as u8).map(Dimension).filter(|d| !over.contains(*d));
         let pairs = all.flat_map(|second| space.dimensions().map(move |first| (first, second)));
         for pair in pairs.filter(|(first, second)| first != second).collect::<Vec<_>>() {
-            let extent = |d: Dimension| values.extents[d.0 as usize];
             let is_other = |(first, second)| (first, second) != pair && (second, first) != pair;
-            if found.is_some_and(is_other) || extent(pair.0) != extent(pair.1) {
+            if found.is_some_and(is_other) || values.extent(pair.0) != values.extent(pair.1) {
                 continue;
             }
             let to = |d| swap(pair, d);
@@ -176,12 +174,11 @@ impl Transposition<'_> {
     /// The value along its own dimensions: a row that was worked out as a column is read as one.
     fn upright(&mut self, value: ValueId) -> ValueId {
         let Known { value, is_transposed } = self.known[&value];
-        let (first, second) = self.dimensions;
+        let dimensions = self.dimensions;
         let space = self.values.space(value);
-        if !is_transposed || !space.contains(first) && !space.contains(second) {
+        if !is_transposed || !space.contains(dimensions.0) && !space.contains(dimensions.1) {
             return value;
         }
-        let dimensions = self.dimensions;
         self.read(value, &|d| swap(dimensions, d))
     }
 

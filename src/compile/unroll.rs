@@ -139,7 +139,7 @@ impl Unrolling<'_> {
         Some(match *operation {
             Operation::Constant(bits) => self.to.constant(f64::from_bits(bits)),
             Operation::Index(dimension) if self.short.contains(dimension) => {
-                let low = self.from.extents[dimension.0 as usize].low;
+                let low = self.from.extent(dimension).low;
                 self.to.constant((low + position(turn, dimension) as i64) as f64)
             }
             Operation::Index(dimension) => self.to.index(dimension),

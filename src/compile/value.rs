@@ -206,8 +206,11 @@ impl Values {
     pub fn space(&self, value: ValueId) -> Space {
         self.spaces[value.position()]
     }
+    pub fn extent(&self, dimension: Dimension) -> Extent {
+        self.extents[dimension.0 as usize]
+    }
     pub fn length(&self, dimension: Dimension) -> usize {
-        self.extents[dimension.0 as usize].length
+        self.extent(dimension).length
     }
     /// How many elements a space has, or `usize::MAX` where that does not fit.
     pub fn volume(&self, space: Space) -> usize {
